@@ -1,0 +1,1 @@
+//! glance-store: virtual machine images into any backend and out again, behind a C ABI.
