@@ -1,0 +1,158 @@
+//! Options of glance_store's drivers that this library does not have yet.
+//!
+//! A deployment's file holds them in `[glance_store]` or a store's group; they are no mistake there.
+//! A driver that is added here brings its own option table: delete its row then.
+
+/// Driver name and the names of its options, former names included.
+const DRIVERS: &[(&str, &[&str])] = &[
+    ("http", &["https_ca_certificates_file", "https_insecure", "http_proxy_information"]),
+    (
+        "swift",
+        &[
+            "swift_store_auth_insecure",
+            "swift_store_cacert",
+            "swift_store_region",
+            "swift_store_endpoint",
+            "swift_store_endpoint_type",
+            "swift_store_service_type",
+            "swift_store_container",
+            "swift_store_large_object_size",
+            "swift_store_large_object_chunk_size",
+            "swift_store_create_container_on_put",
+            "swift_store_multi_tenant",
+            "swift_store_multiple_containers_seed",
+            "swift_store_admin_tenants",
+            "swift_store_ssl_compression",
+            "swift_store_retry_get_count",
+            "swift_store_expire_soon_interval",
+            "swift_store_use_trusts",
+            "swift_buffer_on_upload",
+            "swift_upload_buffer_dir",
+            "default_swift_reference",
+            "swift_store_auth_version",
+            "swift_store_auth_address",
+            "swift_store_user",
+            "swift_store_key",
+            "swift_store_application_credential_id",
+            "swift_store_application_credential_secret",
+            "swift_store_project_name",
+            "swift_store_project_id",
+            "swift_store_config_file",
+        ],
+    ),
+    (
+        "s3",
+        &[
+            "s3_store_host",
+            "s3_store_region_name",
+            "s3_store_access_key",
+            "s3_store_secret_key",
+            "s3_store_bucket",
+            "s3_store_create_bucket_on_put",
+            "s3_store_bucket_url_format",
+            "s3_store_large_object_size",
+            "s3_store_large_object_chunk_size",
+            "s3_store_thread_pools",
+            "s3_store_cacert",
+            "s3_store_enable_data_integrity_protection",
+            "s3_store_request_checksum_calculation",
+            "s3_store_response_checksum_validation",
+        ],
+    ),
+    (
+        "rbd",
+        &[
+            "rbd_store_chunk_size",
+            "rbd_store_pool",
+            "rbd_store_user",
+            "rbd_store_ceph_conf",
+            "rados_connect_timeout",
+            "rbd_thin_provisioning",
+        ],
+    ),
+    (
+        "cinder",
+        &[
+            "cinder_catalog_info",
+            "cinder_endpoint_template",
+            "cinder_os_region_name",
+            "os_region_name",
+            "cinder_ca_certificates_file",
+            "cinder_http_retries",
+            "cinder_state_transition_timeout",
+            "cinder_api_insecure",
+            "cinder_store_auth_address",
+            "cinder_store_user_name",
+            "cinder_store_password",
+            "cinder_store_project_name",
+            "cinder_store_user_domain_name",
+            "cinder_store_project_domain_name",
+            "cinder_store_application_credential_id",
+            "cinder_store_application_credential_secret",
+            "rootwrap_config",
+            "cinder_volume_type",
+            "cinder_enforce_multipath",
+            "cinder_use_multipath",
+            "cinder_mount_point_base",
+            "cinder_do_extend_attached",
+            "cinder_attachment_retry_attempts",
+        ],
+    ),
+    (
+        "vmware",
+        &[
+            "vmware_server_host",
+            "vmware_server_username",
+            "vmware_server_password",
+            "vmware_api_retry_count",
+            "vmware_task_poll_interval",
+            "vmware_store_image_dir",
+            "vmware_insecure",
+            "vmware_api_insecure",
+            "vmware_ca_file",
+            "vmware_datastores",
+        ],
+    ),
+    ("sheepdog", &["sheepdog_store_chunk_size", "sheepdog_store_port", "sheepdog_store_address"]),
+];
+
+/// The drivers that are still foreign.
+pub fn drivers() -> impl Iterator<Item = &'static str> {
+    DRIVERS.iter().map(|(driver, _)| *driver)
+}
+
+/// Whether `key` is an option of a foreign driver.
+pub fn knows(key: &str) -> bool {
+    names().any(|name| name == key)
+}
+
+/// The options of all foreign drivers.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    DRIVERS.iter().flat_map(|(_, names)| names.iter().copied())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn every_name_stands_once_and_is_an_option_name() {
+        let mut seen = HashSet::new();
+        for name in names() {
+            assert!(seen.insert(name), "{name} twice");
+            let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+            assert!(name.chars().all(is_plain), "{name}");
+        }
+    }
+
+    #[test]
+    fn knows_the_options_of_each_driver_and_no_others() {
+        for name in ["swift_store_key", "vmware_api_insecure", "os_region_name"] {
+            assert!(knows(name), "{name}");
+        }
+        for name in ["", "swift", "filesystem_store_datadir", "SWIFT_STORE_KEY"] {
+            assert!(!knows(name), "{name}");
+        }
+    }
+}
