@@ -10,12 +10,17 @@
 
 /* ---- stores ------------------------------------------------------------ */
 
+static const char *unless_empty(const char *text)
+{
+    return text[0] == '\0' ? NULL : text;
+}
+
 static void print_store(struct output *out, const gs_store_info *info)
 {
     output_record_begin(out);
     output_string(out, "id", info->id);
     output_string(out, "driver", info->driver);
-    output_string(out, "description", info->description);
+    output_string(out, "description", unless_empty(info->description));
     output_strings(out, "schemes", info->schemes);
     output_bool(out, "default", info->is_default);
     output_bool(out, "reserved", info->is_reserved);
@@ -48,11 +53,6 @@ static int run_stores(struct session *session)
 }
 
 /* ---- add and cp -------------------------------------------------------- */
-
-static const char *unless_empty(const char *text)
-{
-    return text[0] == '\0' ? NULL : text;
-}
 
 static void print_image(struct session *session, const char *id, const gs_image *image, double seconds)
 {
@@ -316,8 +316,8 @@ const struct command commands[] = {
      "--hash says otherwise). After any failure nothing of the image remains.\n",
      "  glance-store add disk.qcow2\n"
      "  uri=$(glance-store add -q disk.qcow2)\n"
-     "  qemu-img convert -O raw disk.qcow2 /dev/stdout | glance-store add -\n"
-     "  glance-store add --store fast --id 8b1f0c52-6f0e-4c55-9d0a-7a4b7b1f3a11 --hash sha256 disk.raw\n",
+     "  zstdcat disk.raw.zst | glance-store add -\n"
+     "  glance-store add --store fast --id web-1 --hash sha256 disk.raw\n",
      run_add},
     {"get", FOR_GET, "URI FILE", 2, "fetch an image",
      "Writes the image at URI to FILE, or to standard output when FILE is '-'. FILE\n"

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { KEY_WIDTH = 12 };
+enum { KEY_WIDTH = 14 };
 
 struct human_size human_size(double bytes)
 {
