@@ -84,17 +84,20 @@ def _interruptible(work, cancel):
     context = contextvars.copy_context()
 
     def perform():
+        if not outcome.set_running_or_notify_cancel():
+            return
         try:
             outcome.set_result(context.run(work))
         except BaseException as error:
             outcome.set_exception(error)
 
-    threading.Thread(target=perform, name="glance-store", daemon=True).start()
     try:
+        threading.Thread(target=perform, name="glance-store", daemon=True).start()
         concurrent.futures.wait([outcome])
     except BaseException:
-        cancel()
-        concurrent.futures.wait([outcome])
+        if not outcome.cancel():
+            cancel()
+            concurrent.futures.wait([outcome])
         raise
     try:
         return outcome.result()

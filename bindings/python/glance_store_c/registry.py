@@ -1,6 +1,5 @@
 """All configured stores, opened."""
 
-
 from ._abi import encode, lib
 from ._handle import Handle, created
 from .store import Store

@@ -210,11 +210,12 @@ def _chunks(get, cancel):
             pieces.end(error)
 
     thread = threading.Thread(target=transfer, name="glance-store", daemon=True)
-    thread.start()
     try:
+        thread.start()
         yield from pieces
     finally:
         if cancel:
             cancel.trigger()
         pieces.leave()
-        thread.join()
+        if thread.is_alive():
+            thread.join()

@@ -4,11 +4,19 @@ import os
 import signal
 import socket
 import threading
+import time
 
 import glance_store_c as gs
 from glance_store_c import exceptions
 
 from .support import StoreCase
+
+
+def _holds_data(receiver):
+    try:
+        return bool(receiver.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+    except BlockingIOError:
+        return False
 
 
 class Endless(StoreCase):
@@ -23,14 +31,10 @@ class Endless(StoreCase):
 
     def when_it_waits(self, action):
         """Does `action` once the call has read all that there is."""
-        def act():
-            while self.theirs.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT):
-                pass
         def watch():
-            try:
-                act()
-            except BlockingIOError:
-                action()
+            while _holds_data(self.theirs):
+                time.sleep(0.001)
+            action()
         thread = threading.Thread(target=watch)
         thread.start()
         self.addCleanup(thread.join)
