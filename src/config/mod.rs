@@ -33,7 +33,7 @@ use crate::secret::Secret;
 use options::{Place, printable};
 
 /// The largest file that is read: far above any configuration, far below the memory of a host.
-const MAX_FILE_BYTES: u64 = 256 << 20;
+const MAX_FILE_BYTES: u64 = 64 << 20;
 
 /// Everything that was loaded and set, with the origin of each value.
 #[derive(Default)]
@@ -78,11 +78,15 @@ impl Config {
     /// Fails with `BadConfig`, naming the file and where possible the line, when the file cannot be
     /// read, is not UTF-8 or not of oslo.config's syntax; nothing of it is taken then.
     pub fn load(&mut self, path: &Path) -> Result<()> {
-        let shown: Arc<str> = path.to_string_lossy().replace(char::is_control, " ").into();
-        let bad_line =
-            |line: usize, reason| Error::new(Kind::BadConfig, format!("{shown}:{line}: the line {reason}"));
+        let shown = path.to_string_lossy().replace(char::is_control, " ");
         let bytes = read(path, &shown)?;
-        let text = str::from_utf8(&bytes).map_err(|error| {
+        self.add_file(shown.into(), &bytes)
+    }
+
+    fn add_file(&mut self, path: Arc<str>, bytes: &[u8]) -> Result<()> {
+        let bad_line =
+            |line: usize, reason| Error::new(Kind::BadConfig, format!("{path}:{line}: the line {reason}"));
+        let text = str::from_utf8(bytes).map_err(|error| {
             let newlines = bytes.iter().take(error.valid_up_to()).filter(|byte| **byte == b'\n');
             bad_line(newlines.count() + 1, "is not UTF-8 text")
         })?;
@@ -92,7 +96,7 @@ impl Config {
         for section in sections {
             let group = self.group_mut(section.group);
             for assignment in section.assignments {
-                let place = Place::File { path: shown.clone(), line: assignment.line };
+                let place = Place::File { path: path.clone(), line: assignment.line };
                 let setting = Setting { value: Secret::new(assignment.value), place, source };
                 group.settings.entry(assignment.key).or_default().push(setting);
             }

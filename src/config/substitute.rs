@@ -121,18 +121,22 @@ impl<'a> Substitution<'a> {
         }
     }
 
-    /// A name with a dot is looked for in the group before the dot only; a bare one in the group of
-    /// the value that refers to it, in the groups that the scope has behind that, then in `DEFAULT`.
+    /// A name with a dot is looked for in the group before the dot only.  A bare one is looked for in
+    /// the group of the value that refers to it and in those that the scope has behind that; what is
+    /// no option there is looked for in `DEFAULT`.
     fn target(&self, group: &'a str, name: &str) -> Option<Target<'a>> {
-        match name.split_once('.') {
-            Some((group, name)) => self.target_in(&[group], self.spec(group, name), name),
-            None => {
-                let behind = self.view.scope.from(group);
-                let groups =
-                    behind.map_or_else(|| vec![group], |groups| groups.iter().map(String::as_str).collect());
-                self.target_in(&groups, self.spec(group, name), name)
-                    .or_else(|| self.target_in(&["DEFAULT"], None, name))
-            }
+        if let Some((group, name)) = name.split_once('.') {
+            return self.target_in(&[group], self.spec(group, name), name);
+        }
+        let groups = match self.view.scope.from(group) {
+            Some(groups) => groups.iter().map(String::as_str).collect(),
+            None => vec![group],
+        };
+        let spec = self.spec(group, name);
+        let found = self.target_in(&groups, spec, name);
+        match spec {
+            Some(_) => found,
+            None => found.or_else(|| self.target_in(&["DEFAULT"], None, name)),
         }
     }
 
