@@ -26,7 +26,7 @@ use zeroize::Zeroizing;
 #[cfg(test)]
 pub(crate) use options::assert_sound;
 pub use options::{OptionKind, OptionSpec, Options};
-pub use resolve::Scope;
+pub use resolve::{Scope, nearest};
 
 use crate::error::{Error, Kind, Result};
 use crate::secret::Secret;

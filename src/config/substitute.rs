@@ -107,7 +107,7 @@ impl<'a> Substitution<'a> {
             return Err(Failure::TooDeep);
         }
         let text = found.setting.value.expose();
-        self.bytes_left = self.bytes_left.checked_sub(text.len() + 1).ok_or(Failure::TooLong)?;
+        self.bytes_left = self.bytes_left.checked_sub(text.len()).ok_or(Failure::TooLong)?;
         self.path.push(found);
         let value = self.replace(found.group, text)?;
         self.path.pop();

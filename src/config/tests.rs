@@ -247,6 +247,19 @@ fn calls_replace_what_came_before() {
 }
 
 #[test]
+fn a_call_replaces_values_under_former_names_too() {
+    let mut config = config(&["[fast]\nold_names = 1\nold_name = 1"]);
+    config.set(Some("fast"), "names", "2").unwrap();
+    config.set(Some("fast"), "name", "2").unwrap();
+    config.add_file("later.conf".into(), b"[fast]\nold_names = 3").unwrap();
+    let options = resolve(&config).ok().unwrap();
+    assert_eq!(
+        (options.multi("names"), options.str("name")),
+        (["2", "3"].map(String::from).as_slice(), Some("2"))
+    );
+}
+
+#[test]
 fn calls_without_a_group_set_the_default_group() {
     let mut config = Config::new();
     config.set(None, "enabled_backends", "fast:file, cheap:file").unwrap();
