@@ -1,0 +1,57 @@
+# `cpack -G DEB` makes three packages: the library, what programs are built with, the tools.
+
+if(NOT GLANCE_STORE_INSTALL OR NOT GLANCE_STORE_BUILD_TOOLS)
+  return()
+endif()
+
+set(CPACK_PACKAGE_NAME glance-store)
+set(CPACK_PACKAGE_VERSION "${PROJECT_VERSION}")
+set(CPACK_PACKAGE_CONTACT "glance-store developers <glance-store@localhost>")
+set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_COMPONENTS_ALL runtime development tools)
+
+set(CPACK_DEB_COMPONENT_INSTALL ON)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_RELEASE 1)
+set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
+set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
+
+set(CPACK_DEBIAN_RUNTIME_PACKAGE_NAME libglance-store0)
+set(CPACK_DEBIAN_RUNTIME_PACKAGE_SECTION libs)
+set(CPACK_DEBIAN_RUNTIME_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_RUNTIME_PACKAGE_GENERATE_SHLIBS ON)
+set(CPACK_DEBIAN_RUNTIME_DESCRIPTION
+    "store virtual machine images in any backend - shared library
+ Puts disk images into the backends of OpenStack's image service and gets them
+ back, behind a C interface: one configuration, one set of calls, whatever
+ holds the data. Reads the configuration and the images of glance_store.")
+
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libglance-store-dev)
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "libglance-store0 (= ${PROJECT_VERSION}-1)")
+set(CPACK_DEBIAN_DEVELOPMENT_DESCRIPTION
+    "store virtual machine images in any backend - development files
+ The header, the static library, and the files for pkg-config and CMake that
+ programs using libglance-store0 are built with.")
+
+set(CPACK_DEBIAN_TOOLS_PACKAGE_NAME glance-store-tools)
+set(CPACK_DEBIAN_TOOLS_PACKAGE_SECTION admin)
+set(CPACK_DEBIAN_TOOLS_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_TOOLS_PACKAGE_DEPENDS "libglance-store0 (>= ${PROJECT_VERSION})")
+# The library is not installed while its package is being made.
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS "${library_dir}")
+set(CPACK_DEBIAN_TOOLS_DESCRIPTION
+    "store virtual machine images in any backend - command line
+ The glance-store command adds, fetches, measures, copies and removes disk
+ images in the backends that libglance-store0 speaks to.")
+
+foreach(package IN ITEMS libglance-store0:runtime libglance-store-dev:development glance-store-tools:tools)
+  string(REPLACE ":" ";" package "${package}")
+  list(GET package 0 name)
+  list(GET package 1 component)
+  install(FILES cmake/copyright DESTINATION "${CMAKE_INSTALL_DATADIR}/doc/${name}" COMPONENT ${component}
+          EXCLUDE_FROM_ALL)
+endforeach()
+
+include(CPack)

@@ -1,0 +1,35 @@
+# A progress bar on a terminal, and nowhere else.
+source "$(dirname "$0")/common.sh"
+
+sample disk 20000000
+terminal()
+{
+    python3 "$here/on_terminal.py" "$@" >screen
+}
+
+run 0 add --id pipe disk
+[[ ! -s err ]] || fail 'something was written to a standard error that is no terminal'
+
+terminal "$GLANCE_STORE" add --id bar disk
+grep -qE $'\r100% \\[=+\\]  19\\.1 MiB of 19\\.1 MiB  [0-9.]+ [KMG]?i?B/s  [0-9]+:[0-9]{2}' screen || fail 'no complete bar'
+tr '\r' '\n' <screen | sed 's/\x1b\[K//' | awk 'length > 99 { exit 1 }' || fail 'a line is wider than the terminal'
+terminal "$GLANCE_STORE" get "file://$images/bar" copy
+grep -qE $'\r100% \\[' screen || fail 'no bar on get'
+terminal "$GLANCE_STORE" cp --id copied "file://$images/bar"
+grep -qE $'\r100% \\[' screen || fail 'no bar on cp'
+
+# An unknown size shows what is there, without a percentage.
+terminal bash -c "cat disk | '$GLANCE_STORE' add --id unknown -"
+grep -qE $'\r19\\.1 MiB  [0-9.]+ [KMG]?i?B/s  [0-9]+:[0-9]{2}' screen || fail 'no counter'
+! grep -q % screen || fail 'a percentage of nothing known'
+
+: >empty
+terminal "$GLANCE_STORE" add --id empty empty
+grep -q '100%' screen || fail 'an empty image is not complete'
+
+terminal "$GLANCE_STORE" add -q --id quiet disk
+[[ ! -s screen ]] || fail '-q showed something'
+
+# A failure starts on a line of its own.
+! terminal "$GLANCE_STORE" add --id bad --expect 00000000000000000000000000000000 disk
+tr '\r' '\n' <screen | grep -q '^glance-store: ' || fail 'the message is behind the bar'
