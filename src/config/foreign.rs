@@ -116,8 +116,7 @@ const DRIVERS: &[(&str, &[&str])] = &[
     ("sheepdog", &["sheepdog_store_chunk_size", "sheepdog_store_port", "sheepdog_store_address"]),
 ];
 
-/// The drivers that are still foreign, for the test that no driver is here and implemented.
-#[cfg(test)]
+/// The drivers that are still foreign.
 pub fn drivers() -> impl Iterator<Item = &'static str> {
     DRIVERS.iter().map(|(driver, _)| *driver)
 }

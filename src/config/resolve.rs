@@ -144,8 +144,8 @@ fn texts<'a>(found: &Found<'a>) -> Vec<&'a str> {
     }
 }
 
-/// The name that `key` was probably meant to be.
-fn nearest(key: &str, names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+/// The name that `key`, or any other word of a configuration, was probably meant to be.
+pub fn nearest(key: &str, names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
     /// No option name comes near this; comparing is quadratic in the length.
     const LONGEST: usize = 100;
     /// The share of letters that must agree.
