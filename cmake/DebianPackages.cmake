@@ -16,42 +16,44 @@ set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_RELEASE 1)
 set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
+set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
+set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS_POLICY ">=")
+# The library is not installed while the package of the tools is being made.
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS "${library_dir}")
+# Every package's description brings its own summary as the first line.
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "")
 
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_NAME libglance-store0)
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SECTION libs)
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_RUNTIME_PACKAGE_GENERATE_SHLIBS ON)
 set(CPACK_DEBIAN_RUNTIME_DESCRIPTION
     "store virtual machine images in any backend - shared library
- Puts disk images into the backends of OpenStack's image service and gets them
- back, behind a C interface: one configuration, one set of calls, whatever
- holds the data. Reads the configuration and the images of glance_store.")
+Puts disk images into the backends of OpenStack's image service and gets them
+back, behind a C interface: one configuration, one set of calls, whatever
+holds the data. Reads the configuration and the images of glance_store.")
 
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libglance-store-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "libglance-store0 (= ${PROJECT_VERSION}-1)")
 set(CPACK_DEBIAN_DEVELOPMENT_DESCRIPTION
     "store virtual machine images in any backend - development files
- The header, the static library, and the files for pkg-config and CMake that
- programs using libglance-store0 are built with.")
+The header, the static library, and the files for pkg-config and CMake that
+programs using libglance-store0 are built with.")
 
 set(CPACK_DEBIAN_TOOLS_PACKAGE_NAME glance-store-tools)
 set(CPACK_DEBIAN_TOOLS_PACKAGE_SECTION admin)
 set(CPACK_DEBIAN_TOOLS_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_TOOLS_PACKAGE_DEPENDS "libglance-store0 (>= ${PROJECT_VERSION})")
-# The library is not installed while its package is being made.
-set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS "${library_dir}")
 set(CPACK_DEBIAN_TOOLS_DESCRIPTION
     "store virtual machine images in any backend - command line
- The glance-store command adds, fetches, measures, copies and removes disk
- images in the backends that libglance-store0 speaks to.")
+The glance-store command adds, fetches, measures, copies and removes disk
+images in the backends that libglance-store0 speaks to.")
 
-foreach(package IN ITEMS libglance-store0:runtime libglance-store-dev:development glance-store-tools:tools)
-  string(REPLACE ":" ";" package "${package}")
-  list(GET package 0 name)
-  list(GET package 1 component)
-  install(FILES cmake/copyright DESTINATION "${CMAKE_INSTALL_DATADIR}/doc/${name}" COMPONENT ${component}
-          EXCLUDE_FROM_ALL)
+foreach(component IN LISTS CPACK_COMPONENTS_ALL)
+  string(TOUPPER "${component}" variable)
+  install(FILES cmake/copyright
+          DESTINATION "${CMAKE_INSTALL_DATADIR}/doc/${CPACK_DEBIAN_${variable}_PACKAGE_NAME}"
+          COMPONENT ${component} EXCLUDE_FROM_ALL)
 endforeach()
 
 include(CPack)

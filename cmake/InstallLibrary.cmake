@@ -14,6 +14,7 @@ set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/glance_store")
 
 # The .pc file finds its prefix from where it lies, so the tree may be moved.
 file(RELATIVE_PATH GLANCE_STORE_PC_TO_PREFIX "/prefix/${pkgconfig_dir}" "/prefix")
+string(REGEX REPLACE "/$" "" GLANCE_STORE_PC_TO_PREFIX "${GLANCE_STORE_PC_TO_PREFIX}")
 list(TRANSFORM GLANCE_STORE_NATIVE_LIBS PREPEND "-l" OUTPUT_VARIABLE native_flags)
 list(JOIN native_flags " " GLANCE_STORE_PC_PRIVATE)
 configure_file(include/glance_store.pc.in glance_store.pc @ONLY)
