@@ -1,9 +1,9 @@
 """Virtual machine images into any backend and out again: glance-store for Python.
 
     with Registry(Config("glance-api.conf")) as registry:
-        image = registry.default.add("c0ffee", open("disk.raw", "rb"), hash_name="sha512")
+        with open("disk.raw", "rb", buffering=0) as source:
+            image = registry.default.add("c0ffee", source, hash_name="sha512")
         print(image.uri, image.size, image.checksum)
-        registry.resolve(image.uri).get(image.uri, open("copy.raw", "wb"))
 """
 
 from . import exceptions

@@ -1,5 +1,7 @@
-import logging
 import gc
+import logging
+import os
+import warnings
 import weakref
 
 import glance_store_c as gs
@@ -142,6 +144,26 @@ class Lifetimes(StoreCase):
         registry = self.open_registry({})
         image = registry.default.add("image", b"abc", verify=lambda _view: registry.close())
         self.assertEqual(self.store.read(image.uri), b"abc")
+
+
+    def test_a_forked_child_is_told(self):
+        uri = self.store.add("image", b"abc").uri
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # newer Pythons warn of fork beside threads
+            child = os.fork()
+        if not child:
+            os._exit(_status_of(lambda: self.store.read(uri)))
+        _pid, status = os.waitpid(child, 0)
+        self.assertEqual(os.waitstatus_to_exitcode(status), gs.Status.FORKED)
+        self.assertEqual(self.store.read(uri), b"abc")
+
+
+def _status_of(call):
+    try:
+        call()
+    except gs.GlanceStoreException as error:
+        return error.status
+    return 0
 
 
 class Module(StoreCase):
