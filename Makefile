@@ -1,0 +1,37 @@
+# The usual tasks. Building is CMake's and cargo's business; this only calls them.
+BUILD ?= build
+PREFIX ?= /usr/local
+JOBS ?= $(shell nproc)
+
+.PHONY: all setup build demo test bench install deb clean
+
+all: build
+
+setup:
+	@tools/setup.sh
+
+build: setup
+	cmake -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX)
+	cmake --build $(BUILD) --parallel $(JOBS)
+
+demo: build
+	tools/demo.sh $(BUILD)/tools/glance-store
+
+test: build
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+	cargo test
+	ctest --test-dir $(BUILD) --output-on-failure --no-tests=error
+
+bench: setup
+	benches/run.sh
+
+install: build
+	cmake --install $(BUILD)
+
+deb: build
+	cd $(BUILD) && cpack -G DEB
+
+clean:
+	rm -rf $(BUILD)
+	cargo clean
