@@ -6,7 +6,9 @@ endif()
 
 set(CPACK_PACKAGE_NAME glance-store)
 set(CPACK_PACKAGE_VERSION "${PROJECT_VERSION}")
-set(CPACK_PACKAGE_CONTACT "glance-store developers <glance-store@localhost>")
+set(GLANCE_STORE_PACKAGE_CONTACT "glance-store developers <developers@glance-store.invalid>"
+    CACHE STRING "Maintainer of the Debian packages")
+set(CPACK_PACKAGE_CONTACT "${GLANCE_STORE_PACKAGE_CONTACT}")
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_STRIP_FILES ON)
 set(CPACK_COMPONENTS_ALL runtime development tools)
@@ -26,6 +28,7 @@ set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "")
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_NAME libglance-store0)
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SECTION libs)
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_RUNTIME_PACKAGE_CONTROL_EXTRA "${CMAKE_CURRENT_SOURCE_DIR}/cmake/triggers")
 set(CPACK_DEBIAN_RUNTIME_DESCRIPTION
     "store virtual machine images in any backend - shared library
 Puts disk images into the backends of OpenStack's image service and gets them

@@ -28,6 +28,13 @@ write_basic_package_version_file(glance_store-config-version.cmake COMPATIBILITY
 
 install(FILES "${GLANCE_STORE_SHARED}" "${library_dir}/${GLANCE_STORE_SONAME}"
         DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT runtime)
+# What install(TARGETS) does for the programs when `cmake --install --strip` or cpack asks.
+install(
+  CODE "if(CMAKE_INSTALL_DO_STRIP)
+          set(library \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_LIBDIR}/libglance_store.so.${PROJECT_VERSION}\")
+          execute_process(COMMAND \"${CMAKE_STRIP}\" --strip-unneeded \"\${library}\" COMMAND_ERROR_IS_FATAL ANY)
+        endif()"
+  COMPONENT runtime)
 install(FILES "${library_dir}/libglance_store.so" "${GLANCE_STORE_STATIC}"
         DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT development)
 install(FILES include/glance_store.h

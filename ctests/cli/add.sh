@@ -1,3 +1,4 @@
+#!/bin/bash
 # add: sources, sizes, ids, hashes, and that a failure leaves nothing.
 source "$(dirname "$0")/common.sh"
 

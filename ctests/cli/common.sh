@@ -1,3 +1,4 @@
+#!/bin/bash
 # Sourced by every script here: a private directory, a store in it, and assertions.
 # $GLANCE_STORE is the program, $TOOLS the directory of its sources.
 set -euo pipefail
@@ -58,12 +59,16 @@ field()
     python3 -c 'import json, sys; print(json.dumps(json.load(open("out"))[sys.argv[1]]))' "$1"
 }
 
-# holds NAME...: the store holds exactly these files.
+# listing DIRECTORY: its files in one line, sorted.
+listing()
+{
+    find "$1" -mindepth 1 -printf '%P\n' | sort | paste -sd ' '
+}
+
+# holds NAME...: the store holds exactly these files, given sorted.
 holds()
 {
-    local expected
-    expected=$(printf '%s\n' "$@" | sort)
-    equal "$(ls -A "$images" | sort)" "$expected"
+    equal "$(listing "$images")" "$*"
 }
 
 # sample NAME BYTES: a file of random bytes.

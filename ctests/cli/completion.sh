@@ -1,3 +1,4 @@
+#!/bin/bash
 # The bash completion offers exactly the options that --help names.
 source "$(dirname "$0")/common.sh"
 

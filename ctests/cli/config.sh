@@ -1,3 +1,4 @@
+#!/bin/bash
 # --config, --set and GLANCE_STORE_CONFIG: who wins, and what wrong ones get.
 source "$(dirname "$0")/common.sh"
 

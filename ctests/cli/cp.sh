@@ -1,3 +1,4 @@
+#!/bin/bash
 # cp: from store to store, under a new id, verified.
 source "$(dirname "$0")/common.sh"
 
@@ -45,5 +46,5 @@ run 4 cp --store cheap "$uri-missing"
 run 3 cp --store elsewhere "$uri"
 run 3 cp --from elsewhere "$uri"
 run 2 cp --store cheap --hash sha257 "$uri"
-equal "$(ls -A cheap | sort | tr '\n' ' ')" 'copy hashed '
-equal "$(ls -A fast | sort | tr '\n' ' ')" 'again disk '
+equal "$(listing cheap)" 'copy hashed'
+equal "$(listing fast)" 'again disk'

@@ -1,3 +1,4 @@
+#!/bin/bash
 # The first run needs no configuration and no directory.
 source "$(dirname "$0")/common.sh"
 
@@ -24,6 +25,6 @@ cmp disk "$HOME/.local/share/glance-store/images/disk"
 run 0 size "$(cat out)"
 equal "$(cat out)" 1000
 
-export HOME=$work/$(printf 'x%.0s' {1..5000})
+HOME=$work/$(printf 'x%.0s' {1..5000})
 run 3 stores
 says --config

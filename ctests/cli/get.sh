@@ -1,3 +1,4 @@
+#!/bin/bash
 # get: whole files or none, existing files kept, ranges, holes, hashes.
 source "$(dirname "$0")/common.sh"
 
@@ -40,7 +41,7 @@ run 0 get --force "$uri" target/link
 [[ ! -L target/link ]] || fail '--force wrote through a symbolic link'
 ln -s nowhere target/dangling
 run 5 get "$uri" target/dangling
-equal "$(ls -A target | sort | tr '\n' ' ')" 'dangling kept link new '
+equal "$(listing target)" 'dangling kept link new'
 rm target/*
 
 # No failure leaves a file, half or whole, or harms an existing one.
@@ -55,11 +56,11 @@ run 3 get swift://somewhere/else target/other
 run 6 get "file://$work/disk" target/outside
 run 6 get "file://$images/../../../../../../disk" target/outside
 holds disk
-equal "$(ls -A target)" ''
+equal "$(listing target)" ''
 echo precious >target/kept
 run 9 get --force --expect "${md5//[0-9]/a}" "$uri" target/kept
 equal "$(cat target/kept)" precious
-equal "$(ls -A target)" kept
+equal "$(listing target)" kept
 
 # Files that cannot be.
 run 4 get "$uri" absent/copy

@@ -1,3 +1,4 @@
+#!/bin/bash
 # info: where an image is, how large, and its hashes when asked for.
 source "$(dirname "$0")/common.sh"
 

@@ -1,3 +1,4 @@
+#!/bin/bash
 # Signals stop a running transfer; nothing of it remains.
 source "$(dirname "$0")/common.sh"
 

@@ -1,3 +1,4 @@
+#!/bin/bash
 # JSON stays JSON whatever the names hold.
 source "$(dirname "$0")/common.sh"
 

@@ -1,3 +1,4 @@
+#!/bin/bash
 # The man page renders, and tells of everything that --help tells of.
 source "$(dirname "$0")/common.sh"
 

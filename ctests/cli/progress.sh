@@ -1,3 +1,4 @@
+#!/bin/bash
 # A progress bar on a terminal, and nowhere else.
 source "$(dirname "$0")/common.sh"
 
@@ -31,5 +32,7 @@ terminal "$GLANCE_STORE" add -q --id quiet disk
 [[ ! -s screen ]] || fail '-q showed something'
 
 # A failure starts on a line of its own.
-! terminal "$GLANCE_STORE" add --id bad --expect 00000000000000000000000000000000 disk
+code=0
+terminal "$GLANCE_STORE" add --id bad --expect 00000000000000000000000000000000 disk || code=$?
+equal "$code" 9
 tr '\r' '\n' <screen | grep -q '^glance-store: ' || fail 'the message is behind the bar'

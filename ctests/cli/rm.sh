@@ -1,3 +1,4 @@
+#!/bin/bash
 # rm: the image goes, and only that.
 source "$(dirname "$0")/common.sh"
 

@@ -1,3 +1,4 @@
+#!/bin/bash
 # size: the number of bytes, alone.
 source "$(dirname "$0")/common.sh"
 

@@ -1,3 +1,4 @@
+#!/bin/bash
 # stores: what is configured, and which of it takes images.
 source "$(dirname "$0")/common.sh"
 

@@ -1,3 +1,4 @@
+#!/bin/bash
 # Standard streams that are closed or full.
 source "$(dirname "$0")/common.sh"
 

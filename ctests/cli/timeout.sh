@@ -1,3 +1,4 @@
+#!/bin/bash
 # --timeout ends a transfer that would go on for ever.
 source "$(dirname "$0")/common.sh"
 

@@ -1,3 +1,4 @@
+#!/bin/bash
 # Wrong command lines, and the texts that teach the right ones.
 source "$(dirname "$0")/common.sh"
 

@@ -1,3 +1,4 @@
+#!/bin/bash
 # -v logs to standard error, and more of it the more often it is given.
 source "$(dirname "$0")/common.sh"
 

@@ -1,3 +1,4 @@
+#!/bin/bash
 # A CMake project with this source tree inside.
 source "$(dirname "$0")/common.sh"
 

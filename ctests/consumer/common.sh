@@ -1,3 +1,4 @@
+#!/bin/bash
 # Sourced by the scripts here.  The environment names BUILD (the build tree), SOURCE (the
 # source tree), TREE (where the library is installed for these tests), LIBDIR (relative to
 # it), CARGO_TARGET (cargo's directory) and CC.

@@ -1,3 +1,4 @@
+#!/bin/bash
 # A CMake project over the installed tree, shared and static.
 source "$(dirname "$0")/common.sh"
 

@@ -1,3 +1,4 @@
+#!/bin/bash
 # Installs into a staging directory and moves the tree elsewhere: nothing may care.
 source "$(dirname "$0")/common.sh"
 

@@ -1,3 +1,4 @@
+#!/bin/bash
 # The Debian packages: what they say, what they hold, that dpkg takes them and that they work.
 source "$(dirname "$0")/common.sh"
 
@@ -52,17 +53,19 @@ holds glance-store-tools /usr/bin/glance-store /usr/share/man/man1/glance-store.
 
 dpkg-deb -e libglance-store0_*.deb control
 grep -qx 'libglance_store 0 libglance-store0 .*' control/shlibs || fail 'shlibs is wrong'
+grep -qx 'activate-noawait ldconfig' control/triggers || fail 'no trigger for ldconfig'
+if command -v lintian >/dev/null; then
+    lintian --allow-root --fail-on error --suppress-tags bogus-mail-host,no-changelog ./*.deb || fail 'lintian'
+fi
 
-# dpkg unpacks and configures them together in a root of their own.  The machine's ldconfig
-# must not run for them, only be asked for.
+# dpkg unpacks and configures them together in a root of their own; not so that the
+# machine's ldconfig runs for it.
 root=$work/root
 mkdir -p "$root/var/lib/dpkg/info" "$root/var/lib/dpkg/updates" "$work/bin"
 touch "$root/var/lib/dpkg/status"
-printf '#!/bin/sh\ntouch "%s"\n' "$work/ldconfig_was_run" >"$work/bin/ldconfig"
-chmod +x "$work/bin/ldconfig"
+ln -s /bin/true "$work/bin/ldconfig"
 PATH=$work/bin:$PATH:/usr/sbin:/sbin fakeroot dpkg --root="$root" --log="$work/dpkg.log" --force-not-root \
     --force-script-chrootless --force-depends -i ./*.deb >"$work/log" 2>&1 || fail "$(cat "$work/log")"
-[[ -e $work/ldconfig_was_run ]] || fail 'the installation did not run ldconfig'
 for package in libglance-store0 libglance-store-dev glance-store-tools; do
     dpkg-query --admindir="$root/var/lib/dpkg" -W -f '${Status}\n' "$package" | grep -qx 'install ok installed' ||
         fail "$package is not installed"

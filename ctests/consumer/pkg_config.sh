@@ -1,3 +1,4 @@
+#!/bin/bash
 # A program built with pkg-config over the installed tree, shared and static.
 source "$(dirname "$0")/common.sh"
 
