@@ -2,6 +2,7 @@
 #include "failure.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -62,10 +63,13 @@ static const struct {
     {EDQUOT, EXIT_FULL},      {EFBIG, EXIT_FULL},
 };
 
-static int code_of_status(gs_status status)
+static int code_of_status(gs_status status, const gs_error *error)
 {
     if (status == GS_CANCELLED && interrupt_signal() != 0)
         return EXIT_SIGNAL + interrupt_signal();
+    /* The library's threads see no signals; a reader that left is one all the same. */
+    if (status == GS_FAILED && gs_error_errno(error) == EPIPE)
+        return EXIT_SIGNAL + SIGPIPE;
     for (size_t i = 0; i < sizeof status_codes / sizeof *status_codes; i++)
         if (status_codes[i].status == status)
             return status_codes[i].code;
@@ -101,7 +105,7 @@ int fail_errno(const char *what)
 
 int fail_status(gs_status status, gs_error *error)
 {
-    int code = fail(code_of_status(status), "%s", gs_error_message(error));
+    int code = fail(code_of_status(status, error), "%s", gs_error_message(error));
 
     gs_error_free(error);
     return code;

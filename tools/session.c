@@ -146,18 +146,13 @@ static int open_registry(struct session *session)
 
 int session_open(struct session *session, const struct args *args)
 {
-    int code;
-
     *session = (struct session){
         .args = args,
         .output.json = args->json,
         .draws = !args->quiet && isatty(STDERR_FILENO),
         .cancel = gs_cancel_new(),
     };
-    code = open_registry(session);
-    if (code == EXIT_DONE)
-        interrupt_install(session->cancel);
-    return code;
+    return open_registry(session);
 }
 
 /* The cancel switch stays: a signal may still come. */
@@ -199,6 +194,7 @@ gs_opts session_options(const struct session *session)
 {
     gs_opts options = GS_OPTS_INIT;
 
+    interrupt_install(session->cancel);
     options.cancel = session->cancel;
     options.timeout_ms = session->args->timeout_ms;
     return options;

@@ -26,7 +26,8 @@ int session_target(const struct session *session, gs_store **store);
 /* Where an image is: the store called `id`, or when that is NULL the one that `uri` belongs to. */
 int session_owner(const struct session *session, const char *id, const char *uri, gs_store **store);
 
-/* Options of a call that moves no image: what may stop it. */
+/* Options of a call that moves no image: what may stop it.  Ask for them right before
+ * the call: until then a signal ends the program, from then on it cancels the call. */
 gs_opts session_options(const struct session *session);
 
 /* Options of a call that moves an image; starts counting its progress. */

@@ -31,6 +31,14 @@ interrupted INT 130
 interrupted TERM 143
 interrupted HUP 129
 
+# Before there is anything to clean up, a signal ends the program at once.
+code=0
+"$GLANCE_STORE" add pipe >out 2>err &
+kill -INT $!
+wait $! || code=$?
+equal "$code" 130
+holds disk
+
 # A get whose reader stops reading.
 code=0
 "$GLANCE_STORE" get "$uri" pipe >out 2>err &

@@ -3,7 +3,7 @@
 source "$(dirname "$0")/common.sh"
 
 cmake -S "$here/add_subdirectory" -B "$work/build" -DGLANCE_STORE_SOURCE="$SOURCE" \
-    -DGLANCE_STORE_TARGET_DIR="$CARGO_TARGET" -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_COMPILER="$CC"
+    -DGLANCE_STORE_TARGET_DIR="$CARGO_TARGET" -DCMAKE_BUILD_TYPE="$BUILD_TYPE" -DCMAKE_C_COMPILER="$CC"
 cmake --build "$work/build"
 consumes "$work/build/consumer_shared"
 consumes "$work/build/consumer_static"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Sourced by the scripts here.  The environment names BUILD (the build tree), SOURCE (the
 # source tree), TREE (where the library is installed for these tests), LIBDIR (relative to
-# it), CARGO_TARGET (cargo's directory) and CC.
+# it), CARGO_TARGET (cargo's directory), BUILD_TYPE and CC.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
