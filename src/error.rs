@@ -4,6 +4,7 @@
 //! by the table below and its test.  Messages are one line that names the thing, its value and what
 //! to do; secrets are removed once more where errors leave the library.
 
+use std::any::Any;
 use std::fmt;
 use std::io;
 
@@ -105,6 +106,13 @@ impl Error {
         let mut error = Error::new(kind, format!("{what}: {source}"));
         error.errno = source.raw_os_error().unwrap_or(0);
         error
+    }
+
+    /// A defect of this library, caught where it panicked.
+    pub fn from_panic(panic: &(dyn Any + Send)) -> Self {
+        let said = panic.downcast_ref::<String>().map(String::as_str);
+        let said = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+        Error::new(Kind::Bug, format!("internal error, please report it: {said}"))
     }
 
     pub fn with_errno(mut self, errno: i32) -> Self {

@@ -1,1 +1,30 @@
 //! glance-store: virtual machine images into any backend and out again, behind a C ABI.
+//!
+//! The floors of the house, lowest first; a module uses only those on its own or lower floors:
+//!
+//! | floor | modules | what they are |
+//! |---|---|---|
+//! | 0 | `error` `secret` `hash` `capabilities` `log` | words |
+//! | 1 | `config` `location` `operation` | what a caller says |
+//! | 2 | `transfer` | moving bytes |
+//! | 3 | `driver` | the contract of a backend |
+//! | 4 | `drivers` | the backends |
+//! | 5 | `registry` `store` `copy` | the synchronous facade |
+//! | 6 | `capi` | the C ABI |
+
+mod capabilities;
+pub mod capi;
+mod checks;
+mod config;
+mod copy;
+mod driver;
+mod drivers;
+mod error;
+mod hash;
+mod location;
+mod log;
+mod operation;
+mod registry;
+mod secret;
+mod store;
+mod transfer;

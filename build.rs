@@ -1,0 +1,59 @@
+//! Names the shared library and keeps the committed header equal to the source.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn main() {
+    let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR"));
+    // Printing any of these ends cargo's own guess, so all of them are named.
+    for path in ["src", "include", "build.rs", "Cargo.toml"] {
+        println!("cargo:rerun-if-changed={path}");
+    }
+    println!("cargo:rerun-if-env-changed=GS_UPDATE_HEADER");
+    link();
+    header(&root);
+}
+
+/// The soname is the ABI's version.  `-z nodelete`: a dlclose() that unmapped the library would crash
+/// threads that still have its destructors to run.
+fn link() {
+    let abi = env::var("CARGO_PKG_VERSION_MAJOR").expect("cargo sets CARGO_PKG_VERSION_MAJOR");
+    println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,libglance_store.so.{abi}");
+    println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
+}
+
+fn header(root: &Path) {
+    let committed = root.join("include/glance_store.h");
+    let config =
+        cbindgen::Config::from_file(root.join("include/cbindgen.toml")).expect("include/cbindgen.toml");
+    check_version(&config);
+    let mut generated = Vec::new();
+    let bindings = cbindgen::Builder::new().with_crate(root).with_config(config).generate();
+    bindings.expect("cbindgen reads src/capi").write(&mut generated);
+
+    if env::var_os("GS_UPDATE_HEADER").is_some() {
+        if fs::read(&committed).ok().as_deref() != Some(&generated) {
+            fs::write(&committed, &generated).expect("include/glance_store.h can be written");
+        }
+        return;
+    }
+    let fresh = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("glance_store.h");
+    fs::write(&fresh, &generated).expect("OUT_DIR can be written");
+    if fs::read(&committed).ok().as_deref() != Some(&generated) {
+        panic!(
+            "include/glance_store.h differs from the source (which gives {}): run GS_UPDATE_HEADER=1 cargo build",
+            fresh.display()
+        );
+    }
+}
+
+/// The header's version macros are text in cbindgen.toml: they must say what Cargo.toml says.
+fn check_version(config: &cbindgen::Config) {
+    let text = config.after_includes.as_deref().unwrap_or_default();
+    for part in ["MAJOR", "MINOR", "PATCH"] {
+        let version = env::var(format!("CARGO_PKG_VERSION_{part}")).expect("cargo sets the version");
+        let line = format!("#define GS_VERSION_{part} {version}\n");
+        assert!(text.contains(&line), "include/cbindgen.toml must have the line {line:?}, as in Cargo.toml");
+    }
+}

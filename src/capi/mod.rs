@@ -1,0 +1,33 @@
+//! The C ABI: the only `extern "C"` functions, one file for each kind of handle.
+//!
+//! `include/glance_store.h` is generated from these files, documentation included.  Functions are thin:
+//! they look at their arguments through `boundary`, `handle` and `sized`, and call the facade.
+
+// In the order in which the header has their items.
+pub mod error;
+
+pub mod version;
+
+pub mod cancel;
+
+pub mod config;
+
+pub mod registry;
+
+pub mod store;
+
+pub mod location;
+
+pub mod opts;
+
+pub mod image;
+
+pub mod reader;
+
+// What they share.
+mod boundary;
+mod handle;
+mod sized;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,155 @@
+//! The contract between the facade and a backend.
+//!
+//! A driver moves bytes and maps its backend's errors, nothing else.  Capability and size checks,
+//! hashes, verify, progress, cancel, deadline, cleanup order, error context and redaction are the
+//! facade's, once for all drivers.  Every method is called on the caller's thread.
+
+use std::fs::File;
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use crate::capabilities::Capabilities;
+use crate::config::{OptionSpec, Options};
+use crate::error::Result;
+use crate::location::{Location, StorageUri};
+use crate::log::Log;
+use crate::operation::Operation;
+use crate::transfer::{Pool, Runtime, Sink, Source};
+
+/// A kind of backend, as the list of drivers knows it.
+pub struct Registration {
+    /// The driver's name in the configuration.
+    pub name: &'static str,
+    /// The name of the Python class that old configurations give instead.
+    pub alias: &'static str,
+    pub schemes: &'static [&'static str],
+    pub options: &'static [OptionSpec],
+    /// Opens a store.  Only what makes reading impossible fails.
+    pub open: fn(StoreContext<'_>) -> Result<Opened>,
+}
+
+/// What a store is opened with.
+pub struct StoreContext<'a> {
+    /// The store's identifier; in single-store mode the driver's name.
+    pub id: &'a str,
+    /// Whether the store is the calling service's own (`reserved_stores` of glance).
+    pub is_reserved: bool,
+    pub options: &'a Options,
+    pub runtime: Arc<Runtime>,
+    pub log: Arc<Log>,
+}
+
+/// A store that is open.
+pub struct Opened {
+    pub driver: Box<dyn Driver>,
+    pub capabilities: Capabilities,
+    /// Why the store cannot take images, if so.
+    pub add_disabled: Option<String>,
+    /// How many bytes the driver likes to move at a time.
+    pub io_size: usize,
+}
+
+/// A part of an image: from `offset` to its end, or `length` bytes of that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Part {
+    pub offset: u64,
+    pub length: Option<u64>,
+}
+
+impl Part {
+    pub fn is_whole(&self) -> bool {
+        *self == Part::default()
+    }
+
+    /// The bytes of an image of `size` that are meant: what lies past its end is not.
+    pub fn of(&self, size: u64) -> Range<u64> {
+        let start = self.offset.min(size);
+        let end = self.length.map_or(size, |length| start.saturating_add(length).min(size));
+        start..end
+    }
+}
+
+/// Who may see and change an image, for the stores that keep access lists.
+pub struct Acls {
+    pub is_public: bool,
+    pub readers: Vec<String>,
+    pub writers: Vec<String>,
+}
+
+/// One open store.
+pub trait Driver: Send + Sync {
+    /// Checks a URI of one of the driver's schemes and brings it into canonical form, without I/O.
+    fn locate(&self, uri: &StorageUri) -> Result<Location>;
+
+    /// How much of the location's beginning is this store's own, without I/O: among several stores of
+    /// one scheme the greatest wins.  None: it cannot be in this store.
+    fn claim(&self, location: &Location) -> Option<usize>;
+
+    fn size(&self, op: &Operation, location: &Location) -> Result<u64>;
+
+    fn open(&self, op: &Operation, location: &Location, part: Part, pool: &Pool)
+    -> Result<Box<dyn Download>>;
+
+    fn reader(&self, op: &Operation, location: &Location) -> Result<Box<dyn Reader>>;
+
+    /// Begins an image; nothing is visible under its name before `commit`.
+    fn begin(&self, op: &Operation, image_id: &str, size: Option<u64>) -> Result<Box<dyn Upload>>;
+
+    fn delete(&self, op: &Operation, location: &Location) -> Result<()>;
+
+    fn set_acls(&self, op: &Operation, location: &Location, acls: &Acls) -> Result<()>;
+}
+
+/// An image on its way into a store.  The facade calls `commit` after the last byte, or `abort` after
+/// any failure, a failed commit included.
+pub trait Upload: Sink {
+    fn commit(&mut self, op: &Operation) -> Result<Stored>;
+
+    /// Removes every trace.  `op` is the cleanup's own: the call's cancel and deadline do not apply.
+    fn abort(&mut self, op: &Operation) -> Result<()>;
+}
+
+/// Where an image was put.
+pub struct Stored {
+    pub location: Location,
+    pub metadata: Map<String, Value>,
+}
+
+/// An image, or a part of one, on its way out of a store.
+pub trait Download: Source {
+    /// How many bytes will come, where the backend knows.
+    fn length(&self) -> Option<u64>;
+
+    /// The file and the range of it that the bytes come from, where the kernel can copy by itself.
+    fn file(&self) -> Option<(&File, Range<u64>)>;
+}
+
+/// An image opened for random reads, by any number of threads.
+pub trait Reader: Send + Sync {
+    fn size(&self) -> u64;
+
+    /// As pread(2): fewer bytes than asked for only at the end of the image.
+    fn pread(&self, op: &Operation, buffer: &mut [u8], offset: u64) -> Result<usize>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_is_clipped_at_the_end_of_the_image() {
+        for (offset, length, range) in [
+            (0, None, 0..19),
+            (5, None, 5..19),
+            (5, Some(5), 5..10),
+            (17, Some(5), 17..19),
+            (19, None, 19..19),
+            (100, Some(1), 19..19),
+            (1, Some(u64::MAX), 1..19),
+        ] {
+            assert_eq!(Part { offset, length }.of(19), range);
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! Image files before they have their name.
+//!
+//! Where the file system can, such a file has no name at all and vanishes with its process.  Elsewhere
+//! it is called `.gs-<random>.part` and locked; one that nobody locks any more was left behind by a
+//! process that was killed, and is removed when a store is opened.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use nix::dir::Dir;
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, RenameFlags, open, openat, renameat2};
+use nix::sys::stat::{Mode, fstat};
+use nix::unistd::{UnlinkatFlags, fsync, linkat, unlinkat};
+
+use super::errors::write_error;
+use crate::error::Result;
+
+const PREFIX: &str = ".gs-";
+const SUFFIX: &str = ".part";
+
+pub fn is_staging_name(name: &str) -> bool {
+    name.starts_with(PREFIX) && name.ends_with(SUFFIX)
+}
+
+/// A file being written.
+pub struct StagedFile {
+    pub file: File,
+    directory: OwnedFd,
+    /// For messages.
+    path: PathBuf,
+    /// Its provisional name, where it needs one.
+    name: Option<String>,
+}
+
+impl StagedFile {
+    /// Begins a file in `directory`, which will be called `path` in messages.
+    pub fn create(directory: &Path, path: PathBuf) -> Result<Self> {
+        let failed = |errno| write_error("create", &path, errno);
+        let parent = open_to_sync(directory).map_err(failed)?;
+        let unnamed = create_unnamed(&parent);
+        let (file, name) = match unnamed {
+            Ok(file) => (file, None),
+            Err(Errno::EOPNOTSUPP | Errno::EISDIR | Errno::ENOENT | Errno::EINVAL) => {
+                let (file, name) = create_named(&parent).map_err(failed)?;
+                (file, Some(name))
+            }
+            Err(errno) => return Err(failed(errno)),
+        };
+        Ok(StagedFile { file, directory: parent, path, name })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Gives the finished file its name for good, unless that name is taken.
+    pub fn publish(&self, name: &str) -> Result<()> {
+        let published = match &self.name {
+            None => self.link_unnamed(name),
+            Some(provisional) => self.link_named(provisional, name),
+        };
+        published.map_err(|errno| write_error("name", &self.path, errno))?;
+        self.sync_directory();
+        Ok(())
+    }
+
+    fn link_unnamed(&self, name: &str) -> nix::Result<()> {
+        linkat(AT_FDCWD, own_path(&self.file).as_path(), &self.directory, name, AtFlags::AT_SYMLINK_FOLLOW)
+    }
+
+    fn link_named(&self, provisional: &str, name: &str) -> nix::Result<()> {
+        match linkat(&self.directory, provisional, &self.directory, name, AtFlags::empty()) {
+            Ok(()) => unlinkat(&self.directory, provisional, UnlinkatFlags::NoRemoveDir),
+            // No hard links here; this rename does not replace either.
+            Err(Errno::EPERM | Errno::EOPNOTSUPP | Errno::ENOSYS) => {
+                renameat2(&self.directory, provisional, &self.directory, name, RenameFlags::RENAME_NOREPLACE)
+            }
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// Takes the name back.
+    pub fn retract(&self, name: &str) -> Result<()> {
+        unlinkat(&self.directory, name, UnlinkatFlags::NoRemoveDir)
+            .map_err(|errno| write_error("remove", &self.path, errno))?;
+        self.sync_directory();
+        Ok(())
+    }
+
+    /// Removes what was not published.
+    pub fn discard(&self) -> Result<()> {
+        let Some(name) = &self.name else {
+            return Ok(());
+        };
+        match unlinkat(&self.directory, name.as_str(), UnlinkatFlags::NoRemoveDir) {
+            Ok(()) | Err(Errno::ENOENT) => Ok(()),
+            Err(errno) => Err(write_error("remove", &self.path, errno)),
+        }
+    }
+
+    fn sync_directory(&self) {
+        // Some file systems cannot, and then have no need to; the name is there all the same.
+        let _ = fsync(&self.directory);
+    }
+}
+
+/// A directory opened so that it can be synced, or only searched where reading it is not allowed.
+fn open_to_sync(directory: &Path) -> nix::Result<OwnedFd> {
+    let flags = OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    match open(directory, flags | OFlag::O_RDONLY, Mode::empty()) {
+        Err(Errno::EACCES) => open(directory, flags | OFlag::O_PATH, Mode::empty()),
+        other => other,
+    }
+}
+
+/// The permissions of open(2)'s default, less the umask.
+fn default_mode() -> Mode {
+    Mode::from_bits_truncate(0o666)
+}
+
+fn own_path(file: &File) -> PathBuf {
+    format!("/proc/self/fd/{}", file.as_raw_fd()).into()
+}
+
+fn create_unnamed(directory: &OwnedFd) -> nix::Result<File> {
+    let flags = OFlag::O_TMPFILE | OFlag::O_RDWR | OFlag::O_CLOEXEC;
+    let file = File::from(openat(directory, ".", flags, default_mode())?);
+    // It gets its name through /proc, which a chroot may lack.
+    if own_path(&file).symlink_metadata().is_err() { Err(Errno::EOPNOTSUPP) } else { Ok(file) }
+}
+
+fn create_named(directory: &OwnedFd) -> nix::Result<(File, String)> {
+    let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_RDWR | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
+    loop {
+        let name = format!("{PREFIX}{:016x}{SUFFIX}", RandomState::new().build_hasher().finish());
+        let file = match openat(directory, name.as_str(), flags, default_mode()) {
+            Ok(fd) => File::from(fd),
+            Err(Errno::EEXIST) => continue,
+            Err(errno) => return Err(errno),
+        };
+        // Where there are no locks nobody removes what is not locked either.
+        let _ = file.try_lock();
+        // Another process may have taken it for a leftover before the lock held.
+        if fstat(&file)?.st_nlink > 0 {
+            return Ok((file, name));
+        }
+    }
+}
+
+/// Removes what killed processes left in `directory`; returns how many files.
+pub fn remove_leftovers(directory: &Path) -> nix::Result<usize> {
+    let mut entries = Dir::open(directory, OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
+    let names: Vec<Vec<u8>> = entries.iter().flatten().map(|entry| entry.file_name().to_bytes().to_vec()).collect();
+    let mut removed = 0;
+    for name in names.iter().filter_map(|name| std::str::from_utf8(name).ok()).filter(|name| is_staging_name(name)) {
+        if is_abandoned(&entries, OsStr::new(name)) {
+            unlinkat(&entries, name, UnlinkatFlags::NoRemoveDir)?;
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
+fn is_abandoned(directory: &Dir, name: &OsStr) -> bool {
+    let flags = OFlag::O_RDWR | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+    openat(directory, name, flags, Mode::empty()).is_ok_and(|fd| File::from(fd).try_lock().is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+    use std::fs;
+    use std::io::Write;
+
+    fn names_in(directory: &Path) -> Vec<String> {
+        let entries = fs::read_dir(directory).unwrap();
+        let mut names: Vec<String> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    fn named(directory: &Path) -> StagedFile {
+        let parent = open_to_sync(directory).unwrap();
+        let (file, name) = create_named(&parent).unwrap();
+        StagedFile { file, directory: parent, path: directory.join("id"), name: Some(name) }
+    }
+
+    #[test]
+    fn either_kind_of_file_is_published_once_and_leaves_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let unnamed = StagedFile::create(dir.path(), dir.path().join("id")).unwrap();
+        for (mut staged, name) in [(unnamed, "a"), (named(dir.path()), "b")] {
+            staged.file.write_all(name.as_bytes()).unwrap();
+            staged.publish(name).unwrap();
+            staged.discard().unwrap();
+            assert_eq!(fs::read_to_string(dir.path().join(name)).unwrap(), name);
+        }
+        assert_eq!(names_in(dir.path()), ["a", "b"]);
+    }
+
+    #[test]
+    fn a_taken_name_is_never_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("id"), "first").unwrap();
+        let unnamed = StagedFile::create(dir.path(), dir.path().join("id")).unwrap();
+        for staged in [unnamed, named(dir.path())] {
+            assert_eq!(staged.publish("id").unwrap_err().kind(), Kind::Duplicate);
+            staged.discard().unwrap();
+        }
+        assert_eq!(names_in(dir.path()), ["id"]);
+        assert_eq!(fs::read_to_string(dir.path().join("id")).unwrap(), "first");
+    }
+
+    #[test]
+    fn only_what_nobody_writes_any_more_is_a_leftover() {
+        let dir = tempfile::tempdir().unwrap();
+        let alive = named(dir.path());
+        drop(named(dir.path()));
+        fs::write(dir.path().join(".gs-other"), "").unwrap();
+        assert_eq!(remove_leftovers(dir.path()).unwrap(), 1);
+        assert_eq!(names_in(dir.path()), [alive.name.clone().unwrap(), ".gs-other".into()]);
+        assert_eq!(remove_leftovers(dir.path()).unwrap(), 0);
+    }
+}

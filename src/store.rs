@@ -1,0 +1,388 @@
+//! One store: what every driver has in common, done once.
+
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use crate::capabilities::Capabilities;
+use crate::checks::Checks;
+use crate::driver::{Acls, Download, Opened, Part, Reader, Registration, Upload};
+use crate::error::{Error, Kind, Result};
+use crate::location::{Location, StorageUri, shorten};
+use crate::log::{Level, Log};
+use crate::operation::{Cancel, Operation};
+use crate::transfer::{
+    CallbackInput, CallbackSink, ChunkReader, DescriptorInput, DescriptorSink, Digests, HashCore, Input,
+    Pool, Progress, Pump, Runtime, Sink, Source, WriteCallback, kernel_copy,
+};
+
+/// What a caller wants of one call.
+#[derive(Default)]
+pub struct Call<'a> {
+    pub op: Operation,
+    pub checks: Checks,
+    pub part: Part,
+    /// Whether holes are told of instead of sent as zeros.
+    pub sparse: bool,
+    pub progress: Option<Box<dyn FnMut(u64, Option<u64>) -> bool + 'a>>,
+    pub verify: Option<Box<dyn FnMut(&[u8]) -> bool + 'a>>,
+}
+
+/// An image that was stored.
+pub struct Image {
+    pub location: Location,
+    pub store_id: String,
+    pub size: u64,
+    /// Empty when it was not computed, as the two below.
+    pub checksum: String,
+    pub multihash: String,
+    pub hash_name: &'static str,
+    pub metadata: Map<String, Value>,
+}
+
+/// What a store is, apart from its driver.
+pub struct Identity {
+    pub id: String,
+    pub description: String,
+    pub weight: i32,
+    pub is_default: bool,
+    pub is_reserved: bool,
+    /// Whether image metadata names the store: in multi-store mode.
+    pub is_named_in_metadata: bool,
+}
+
+/// An open store.
+pub struct Store {
+    identity: Identity,
+    registration: &'static Registration,
+    opened: Opened,
+    /// The most memory that one call uses for image data, in bytes.
+    transfer_memory: u64,
+    runtime: Arc<Runtime>,
+    log: Arc<Log>,
+}
+
+impl Store {
+    pub fn new(
+        identity: Identity,
+        registration: &'static Registration,
+        opened: Opened,
+        transfer_memory: u64,
+        runtime: Arc<Runtime>,
+        log: Arc<Log>,
+    ) -> Self {
+        Store { identity, registration, opened, transfer_memory, runtime, log }
+    }
+
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    pub fn id(&self) -> &str {
+        &self.identity.id
+    }
+
+    pub fn driver_name(&self) -> &'static str {
+        self.registration.name
+    }
+
+    pub fn schemes(&self) -> &'static [&'static str] {
+        self.registration.schemes
+    }
+
+    pub fn capabilities(&self) -> Capabilities {
+        self.opened.capabilities
+    }
+
+    pub fn add_disabled(&self) -> Option<&str> {
+        self.opened.add_disabled.as_deref()
+    }
+
+    /// The location that `uri` names in this store, without I/O.
+    pub fn locate(&self, uri: &str) -> Result<Location> {
+        let uri = StorageUri::parse(uri)?;
+        if !self.serves(uri.scheme()) {
+            let (id, schemes) = (self.id(), self.schemes().join(", "));
+            return Err(Error::new(
+                Kind::UnknownScheme,
+                format!("the store {id:?} serves {schemes}, not {:?}", uri.scheme()),
+            ));
+        }
+        self.opened.driver.locate(&uri)
+    }
+
+    pub fn serves(&self, scheme: &str) -> bool {
+        self.schemes().contains(&scheme)
+    }
+
+    /// How much of the location's beginning is this store's own; none: it cannot be in this store.
+    pub fn claim(&self, uri: &StorageUri) -> Option<usize> {
+        let location = self.opened.driver.locate(uri).ok()?;
+        self.opened.driver.claim(&location)
+    }
+
+    /// Stores what a callback reads.
+    pub fn add(
+        &self,
+        image_id: &str,
+        size: Option<u64>,
+        read: &mut dyn FnMut(&mut [u8]) -> i64,
+        call: Call<'_>,
+    ) -> Result<Image> {
+        self.add_input(image_id, size, CallbackInput { read }, call)
+    }
+
+    /// Stores what a descriptor holds from its present position on.
+    pub fn add_fd(
+        &self,
+        image_id: &str,
+        size: Option<u64>,
+        fd: BorrowedFd<'_>,
+        call: Call<'_>,
+    ) -> Result<Image> {
+        let input = DescriptorInput::new(fd).map_err(|error| self.adding(image_id, error))?;
+        self.add_input(image_id, size, input, call)
+    }
+
+    fn add_input(
+        &self,
+        image_id: &str,
+        size: Option<u64>,
+        input: impl Input,
+        call: Call<'_>,
+    ) -> Result<Image> {
+        let mut source = ChunkReader::new(input, self.pool(&call.op), size);
+        self.add_source(image_id, size, &mut source, call)
+    }
+
+    /// Stores what `source` yields; nothing of it remains after any failure.
+    pub fn add_source(
+        &self,
+        image_id: &str,
+        size: Option<u64>,
+        source: &mut dyn Source,
+        call: Call<'_>,
+    ) -> Result<Image> {
+        self.check_can_add()?;
+        let op = call.op.cleanup();
+        let begun = call.op.check().and_then(|()| self.opened.driver.begin(&call.op, image_id, size));
+        let mut upload = begun.map_err(|error| self.adding(image_id, error))?;
+        self.transfer(upload.as_mut(), size, source, call).map_err(|error| {
+            if let Err(left) = upload.abort(&op) {
+                self.log.write(
+                    Level::Error,
+                    self.driver_name(),
+                    format_args!("image {image_id:?}: a part may remain, cleaning up failed: {left}"),
+                );
+            }
+            self.adding(image_id, error)
+        })
+    }
+
+    fn transfer(
+        &self,
+        upload: &mut dyn Upload,
+        size: Option<u64>,
+        source: &mut dyn Source,
+        mut call: Call<'_>,
+    ) -> Result<Image> {
+        let checks = std::mem::take(&mut call.checks);
+        let (size, digests) = self.pump(size, &checks, &mut call, source, upload)?;
+        checks.verify(&digests)?;
+        let stored = upload.commit(&call.op)?;
+        let mut metadata = stored.metadata;
+        if self.identity.is_named_in_metadata {
+            metadata.insert("store".into(), self.identity.id.clone().into());
+        }
+        Ok(Image {
+            location: stored.location,
+            store_id: self.identity.id.clone(),
+            size,
+            checksum: checks.checksum(&digests).to_owned(),
+            multihash: checks.multihash(&digests).to_owned(),
+            hash_name: checks.hash_name(),
+            metadata,
+        })
+    }
+
+    fn pump(
+        &self,
+        promised: Option<u64>,
+        checks: &Checks,
+        call: &mut Call<'_>,
+        source: &mut dyn Source,
+        sink: &mut dyn Sink,
+    ) -> Result<(u64, Digests)> {
+        let pump = Pump {
+            promised,
+            hashes: HashCore::start(&self.runtime, &call.op, &checks.algorithms())?,
+            verify: call.verify.as_deref_mut().map(|verify| verify as _),
+            progress: Progress::new(call.progress.as_deref_mut().map(|progress| progress as _), promised),
+        };
+        pump.run(&call.op, source, sink)
+    }
+
+    fn pool(&self, op: &Operation) -> Pool {
+        Pool::new(op, self.opened.io_size, self.transfer_memory)
+    }
+
+    fn check_can_add(&self) -> Result<()> {
+        if self.capabilities().contains(Capabilities::WRITE) {
+            return Ok(());
+        }
+        let reason = self.add_disabled().unwrap_or("its driver only reads");
+        Err(Error::new(Kind::AddDisabled, format!("the store {:?} takes no images: {reason}", self.id())))
+    }
+
+    fn check_can_get(&self, part: Part) -> Result<()> {
+        let can = |needed| self.capabilities().contains(needed);
+        let offset_fits = part.offset == 0 || can(Capabilities::READ_OFFSET);
+        let length_fits = part.length.is_none() || can(Capabilities::READ_CHUNK);
+        if can(Capabilities::READ) && offset_fits && length_fits {
+            return Ok(());
+        }
+        let (what, exception) = match part.is_whole() {
+            true => ("cannot read images", "StoreGetNotSupported"),
+            false => ("cannot read a part of an image", "StoreRandomGetNotSupported"),
+        };
+        Err(Error::new(Kind::NotSupported, format!("the store {:?} {what}", self.id()))
+            .with_exception(exception))
+    }
+
+    fn check_can_delete(&self) -> Result<()> {
+        if self.capabilities().contains(Capabilities::WRITE) {
+            return Ok(());
+        }
+        let reason = self.add_disabled().unwrap_or("its driver only reads");
+        let message = format!("the store {:?} deletes no images: {reason}", self.id());
+        Err(Error::new(Kind::NotSupported, message).with_exception("StoreDeleteNotSupported"))
+    }
+
+    /// Opens an image for reading from its beginning to its end.
+    pub fn open(&self, op: &Operation, uri: &str, part: Part) -> Result<Box<dyn Download>> {
+        let location = self.locate(uri)?;
+        self.check_can_get(part)?;
+        op.check()
+            .and_then(|()| self.opened.driver.open(op, &location, part, &self.pool(op)))
+            .map_err(|error| self.at("get", &location, error))
+    }
+
+    /// Hands an image to a callback.
+    pub fn get(&self, uri: &str, write: WriteCallback<'_>, mut call: Call<'_>) -> Result<()> {
+        let mut download = self.open(&call.op, uri, call.part)?;
+        let mut sink = CallbackSink::new(write, call.part.offset, call.sparse);
+        self.deliver(uri, download.as_mut(), &mut sink, &mut call)
+    }
+
+    /// Writes an image to a descriptor, from its present position on.
+    pub fn get_fd(&self, uri: &str, fd: BorrowedFd<'_>, mut call: Call<'_>) -> Result<()> {
+        let mut sink = DescriptorSink::new(fd, call.sparse)?;
+        let mut download = self.open(&call.op, uri, call.part)?;
+        if !self.deliver_in_kernel(uri, download.as_ref(), &sink, &mut call)? {
+            self.deliver(uri, download.as_mut(), &mut sink, &mut call)?;
+        }
+        Ok(())
+    }
+
+    fn deliver(
+        &self,
+        uri: &str,
+        download: &mut dyn Download,
+        sink: &mut dyn Sink,
+        call: &mut Call<'_>,
+    ) -> Result<()> {
+        let checks = std::mem::take(&mut call.checks);
+        self.pump(download.length(), &checks, call, download, sink)
+            .and_then(|(_, digests)| checks.verify(&digests))
+            .map_err(|error| self.at_uri("get", uri, error))
+    }
+
+    /// False, with nothing delivered, where the kernel cannot or somebody must see the bytes.
+    fn deliver_in_kernel(
+        &self,
+        uri: &str,
+        download: &dyn Download,
+        sink: &DescriptorSink<'_>,
+        call: &mut Call<'_>,
+    ) -> Result<bool> {
+        let Some((file, range)) = download.file().filter(|_| !call.checks.expects_any()) else {
+            return Ok(false);
+        };
+        let total = range.end - range.start;
+        let callback = call.progress.as_deref_mut().map(|progress| progress as _);
+        let mut progress = Progress::new(callback, Some(total));
+        kernel_copy(&self.runtime, &call.op, file, range, sink, &mut progress)
+            .and_then(|copied| if copied { progress.finish(total).map(|()| true) } else { Ok(false) })
+            .map_err(|error| self.at_uri("get", uri, error))
+    }
+
+    pub fn size(&self, uri: &str, op: &Operation) -> Result<u64> {
+        let location = self.locate(uri)?;
+        op.check()
+            .and_then(|()| self.opened.driver.size(op, &location))
+            .map_err(|error| self.at("get the size of", &location, error))
+    }
+
+    pub fn delete(&self, uri: &str, op: &Operation) -> Result<()> {
+        let location = self.locate(uri)?;
+        self.check_can_delete()?;
+        op.check()
+            .and_then(|()| self.opened.driver.delete(op, &location))
+            .map_err(|error| self.at("delete", &location, error))
+    }
+
+    pub fn set_acls(&self, uri: &str, acls: &Acls, op: &Operation) -> Result<()> {
+        let location = self.locate(uri)?;
+        op.check()
+            .and_then(|()| self.opened.driver.set_acls(op, &location, acls))
+            .map_err(|error| self.at("set the access lists of", &location, error))
+    }
+
+    /// Opens an image for random reads; `cancel` stops these as well.
+    pub fn reader(&self, uri: &str, op: &Operation, cancel: Option<Arc<Cancel>>) -> Result<ImageReader> {
+        let location = self.locate(uri)?;
+        self.check_can_get(Part { offset: 1, length: Some(1) })?;
+        op.check()
+            .and_then(|()| self.opened.driver.reader(op, &location))
+            .map(|reader| ImageReader { reader, cancel, safe_uri: location.safe_uri().to_owned() })
+            .map_err(|error| self.at("open", &location, error))
+    }
+
+    fn adding(&self, image_id: &str, error: Error) -> Error {
+        error.context(format!("add image {:?} to store {:?}", shorten(image_id), self.id()))
+    }
+
+    fn at_uri(&self, doing: &str, uri: &str, error: Error) -> Error {
+        match self.locate(uri) {
+            Ok(location) => self.at(doing, &location, error),
+            Err(_) => error,
+        }
+    }
+
+    fn at(&self, doing: &str, location: &Location, error: Error) -> Error {
+        let uri = shorten(location.safe_uri());
+        error.context(format!("{doing} {uri:?} in store {:?}", self.id()))
+    }
+}
+
+/// An image opened for random reads.
+pub struct ImageReader {
+    reader: Box<dyn Reader>,
+    cancel: Option<Arc<Cancel>>,
+    safe_uri: String,
+}
+
+impl ImageReader {
+    pub fn size(&self) -> u64 {
+        self.reader.size()
+    }
+
+    /// As pread(2), by any number of threads at once.
+    pub fn pread(&self, buffer: &mut [u8], offset: u64) -> Result<usize> {
+        let op = Operation::new(self.cancel.clone(), None, Default::default());
+        self.reader
+            .pread(&op, buffer, offset)
+            .map_err(|error| error.context(format!("read {:?}", self.safe_uri)))
+    }
+}
