@@ -34,6 +34,7 @@ interrupted HUP 129
 # Before there is anything to clean up, a signal ends the program at once.
 code=0
 "$GLANCE_STORE" add pipe >out 2>err &
+until [[ /proc/$!/exe -ef $GLANCE_STORE ]]; do :; done # no longer this shell's own copy
 kill -INT $!
 wait $! || code=$?
 equal "$code" 130
