@@ -181,7 +181,9 @@ filesystem_thin_provisioning = %s
 
     def room(self, library, path):
         uri, size = library.add("image", path)[:2]
-        status = os.stat(uri[len("file://"):])
+        with open(uri[len("file://"):], "rb") as file:
+            os.fsync(file.fileno())  # the reference does not, and unwritten pages count differently
+            status = os.fstat(file.fileno())
         self.assertEqual(status.st_size, size)
         return uri, status.st_blocks * 512
 
