@@ -61,26 +61,26 @@ static const struct {
     {ENOENT, EXIT_NOT_FOUND}, {EEXIST, EXIT_EXISTS}, {EACCES, EXIT_DENIED},
     {EPERM, EXIT_DENIED},     {EROFS, EXIT_DENIED},  {ENOSPC, EXIT_FULL},
     {EDQUOT, EXIT_FULL},      {EFBIG, EXIT_FULL},
+    {EPIPE, EXIT_SIGNAL + SIGPIPE}, /* also where the library's threads see no signal */
 };
-
-static int code_of_status(gs_status status, const gs_error *error)
-{
-    if (status == GS_CANCELLED && interrupt_signal() != 0)
-        return EXIT_SIGNAL + interrupt_signal();
-    /* The library's threads see no signals; a reader that left is one all the same. */
-    if (status == GS_FAILED && gs_error_errno(error) == EPIPE)
-        return EXIT_SIGNAL + SIGPIPE;
-    for (size_t i = 0; i < sizeof status_codes / sizeof *status_codes; i++)
-        if (status_codes[i].status == status)
-            return status_codes[i].code;
-    return EXIT_OTHER;
-}
 
 static int code_of_errno(int number)
 {
     for (size_t i = 0; i < sizeof errno_codes / sizeof *errno_codes; i++)
         if (errno_codes[i].number == number)
             return errno_codes[i].code;
+    return EXIT_OTHER;
+}
+
+static int code_of_status(gs_status status, const gs_error *error)
+{
+    if (status == GS_CANCELLED && interrupt_signal() != 0)
+        return EXIT_SIGNAL + interrupt_signal();
+    if (status == GS_FAILED)
+        return code_of_errno(gs_error_errno(error));
+    for (size_t i = 0; i < sizeof status_codes / sizeof *status_codes; i++)
+        if (status_codes[i].status == status)
+            return status_codes[i].code;
     return EXIT_OTHER;
 }
 
