@@ -31,21 +31,32 @@ fn header(root: &Path) {
     let mut generated = Vec::new();
     let bindings = cbindgen::Builder::new().with_crate(root).with_config(config).generate();
     bindings.expect("cbindgen reads src/capi").write(&mut generated);
+    let generated = without_tags(&String::from_utf8(generated).expect("the source is UTF-8"));
 
     if env::var_os("GS_UPDATE_HEADER").is_some() {
-        if fs::read(&committed).ok().as_deref() != Some(&generated) {
+        if fs::read(&committed).ok().as_deref() != Some(generated.as_bytes()) {
             fs::write(&committed, &generated).expect("include/glance_store.h can be written");
         }
         return;
     }
     let fresh = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("glance_store.h");
     fs::write(&fresh, &generated).expect("OUT_DIR can be written");
-    if fs::read(&committed).ok().as_deref() != Some(&generated) {
+    if fs::read(&committed).ok().as_deref() != Some(generated.as_bytes()) {
         panic!(
             "include/glance_store.h differs from the source (which gives {}): run GS_UPDATE_HEADER=1 cargo build",
             fresh.display()
         );
     }
+}
+
+/// Structs keep their tags where they are declared, for forward declarations elsewhere; uses of them
+/// read better by their typedefs.
+fn without_tags(header: &str) -> String {
+    let lines = header.split_inclusive('\n').map(|line| match line.starts_with("typedef struct ") {
+        true => line.to_owned(),
+        false => line.replace("struct gs_", "gs_"),
+    });
+    lines.collect()
 }
 
 /// The header's version macros are text in cbindgen.toml: they must say what Cargo.toml says.
