@@ -205,8 +205,9 @@ def machine():
 
 
 def file_system(path):
+    """Of several that are mounted on one another, the last one counts."""
     return subprocess.run(["findmnt", "-n", "-o", "FSTYPE", "-T", path], check=True,
-                          stdout=subprocess.PIPE, text=True).stdout.strip()
+                          stdout=subprocess.PIPE, text=True).stdout.split()[-1]
 
 
 def main():
