@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "digest.h"
 #include "failure.h"
 #include "files.h"
 
@@ -54,6 +55,16 @@ static int run_stores(struct session *session)
 
 /* ---- add and cp -------------------------------------------------------- */
 
+static void print_hashes(struct output *out, const gs_image *image)
+{
+    gs_image_info info = GS_IMAGE_INFO_INIT;
+
+    gs_image_get_info(image, &info);
+    output_string(out, "checksum", unless_empty(info.checksum));
+    output_string(out, "hash_name", unless_empty(info.hash_name));
+    output_string(out, "multihash", unless_empty(info.multihash));
+}
+
 static void print_image(struct session *session, const char *id, const gs_image *image, double seconds)
 {
     struct output *out = &session->output;
@@ -69,9 +80,7 @@ static void print_image(struct session *session, const char *id, const gs_image 
     output_string(out, "id", id);
     output_string(out, "store", info.store_id);
     output_size(out, "size", info.size);
-    output_string(out, "checksum", unless_empty(info.checksum));
-    output_string(out, "hash_name", unless_empty(info.hash_name));
-    output_string(out, "multihash", unless_empty(info.multihash));
+    print_hashes(out, image);
     output_json(out, "metadata", info.metadata_json);
     output_speed(out, info.size, seconds);
     output_record_end(out);
@@ -272,14 +281,21 @@ static void print_location(struct session *session, const gs_store *store, const
 
 static int info_of(struct session *session, gs_store *store, const gs_location *location)
 {
+    const struct args *args = session->args;
+    gs_image *image = NULL;
     uint64_t size;
     int code = get_size(session, store, &size);
 
+    if (code == EXIT_DONE && (args->hash != NULL || args->checksum != NULL))
+        code = digest(session, store, args->operands[0], &image);
     if (code != EXIT_DONE)
         return code;
     output_record_begin(&session->output);
     print_location(session, store, location, size);
+    if (image != NULL)
+        print_hashes(&session->output, image);
     output_record_end(&session->output);
+    gs_image_free(image);
     return EXIT_DONE;
 }
 

@@ -87,7 +87,7 @@ tail -c +200001 disk >expected
 range --offset 200000
 head -c 1024 disk >expected
 range --length 1K
-tail -c +1025 disk | head -c 10 >expected
+head -c 1034 disk | tail -c 10 >expected
 range --offset 1K --length 10
 tail -c +299991 disk >expected
 range --offset 299990 --length 1000

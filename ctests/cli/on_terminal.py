@@ -41,6 +41,7 @@ def main(command):
     os.close(slave)
     for data in shown(master):
         sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
     return process.wait()
 
 

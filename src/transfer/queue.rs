@@ -123,12 +123,15 @@ impl<T> Queue<T> {
     }
 }
 
-/// Abandons a queue when its holder ends, however it ends: a worker that panics frees its caller too.
+/// Abandons a queue when its holder ends without having ended it, so that a worker that fails or panics
+/// frees its caller.  What is in a queue that ended stays to be taken.
 pub struct AbandonOnDrop<T>(pub Arc<Queue<T>>);
 
 impl<T> Drop for AbandonOnDrop<T> {
     fn drop(&mut self) {
-        self.0.abandon();
+        if !self.0.lock().ended {
+            self.0.abandon();
+        }
     }
 }
 
@@ -168,6 +171,22 @@ mod tests {
         queue.abandon();
         assert!(!worker.join().unwrap());
         assert_eq!(queue.pop(&op).unwrap(), None);
+    }
+
+    #[test]
+    fn what_a_worker_sent_before_its_end_can_still_be_taken() {
+        let op = Operation::default();
+        for ends in [true, false] {
+            let holder = AbandonOnDrop(Queue::new(&op, 2));
+            let queue = holder.0.clone();
+            assert!(queue.send(1));
+            if ends {
+                queue.end();
+            }
+            drop(holder);
+            assert_eq!(queue.pop(&op).unwrap(), ends.then_some(1));
+            assert_eq!(queue.is_abandoned(), !ends);
+        }
     }
 
     #[test]
