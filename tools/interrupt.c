@@ -14,12 +14,11 @@ static void on_signal(int number)
     gs_cancel_trigger(cancel_on_signal);
 }
 
-void interrupt_install(gs_cancel *cancel)
+static void install_handlers(void)
 {
     static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
 
-    cancel_on_signal = cancel;
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
         struct sigaction present;
 
@@ -27,6 +26,15 @@ void interrupt_install(gs_cancel *cancel)
         if (sigaction(signals[i], NULL, &present) == 0 && present.sa_handler != SIG_IGN)
             sigaction(signals[i], &action, NULL);
     }
+}
+
+gs_cancel *interrupt_catch(void)
+{
+    if (cancel_on_signal == NULL) {
+        cancel_on_signal = gs_cancel_new();
+        install_handlers();
+    }
+    return cancel_on_signal;
 }
 
 int interrupt_signal(void)

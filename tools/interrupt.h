@@ -4,9 +4,9 @@
 
 #include "glance_store.h"
 
-/* From now on the first such signal triggers `cancel`, which must live as long as
- * the process; a second one ends the process at once. */
-void interrupt_install(gs_cancel *cancel);
+/* From now on the first such signal triggers the switch that is returned, and a second
+ * one ends the process at once.  The switch lives as long as the process. */
+gs_cancel *interrupt_catch(void);
 
 /* The signal that came, or 0. */
 int interrupt_signal(void);

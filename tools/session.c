@@ -53,12 +53,10 @@ int session_open(struct session *session, const struct args *args)
         .args = args,
         .output.json = args->json,
         .draws = !args->quiet && isatty(STDERR_FILENO),
-        .cancel = gs_cancel_new(),
     };
     return open_registry(session);
 }
 
-/* The cancel switch stays: a signal may still come. */
 void session_close(struct session *session)
 {
     gs_registry_free(session->registry);
@@ -97,8 +95,7 @@ gs_opts session_options(const struct session *session)
 {
     gs_opts options = GS_OPTS_INIT;
 
-    interrupt_install(session->cancel);
-    options.cancel = session->cancel;
+    options.cancel = interrupt_catch();
     options.timeout_ms = session->args->timeout_ms;
     return options;
 }

@@ -11,7 +11,6 @@ struct session {
     const struct args *args;
     bool draws; /* a progress bar is wanted and can be seen */
     gs_registry *registry;
-    gs_cancel *cancel;
     struct progress progress;
     struct output output;
 };
