@@ -1,0 +1,137 @@
+/* The library is a guest: its threads are named gs-... and block every signal,
+ * the last registry takes them along, and no signal handler, mask, locale,
+ * umask, directory, environment or descriptor of the host changes. */
+#include "testing.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+extern char **environ;
+
+static const char *dir;
+
+/* ---- Threads ------------------------------------------------------------- */
+
+static const char *line_of(const char *path, const char *key)
+{
+    char  line[512] = "";
+    FILE *file = fopen(path, "r");
+    while (file && fgets(line, sizeof line, file))
+        if (strncmp(line, key, strlen(key)) == 0)
+            break;
+    if (file)
+        fclose(file);
+    line[strcspn(line, "\n")] = '\0';
+    return text("%s", line + strcspn(line, "\t ") + 1);
+}
+
+/* Counts the threads beside this program's only one and checks their manners. */
+static unsigned library_threads(void)
+{
+    unsigned count = 0;
+    DIR     *tasks = opendir("/proc/self/task");
+    MUST(tasks != NULL);
+    for (struct dirent *task; (task = readdir(tasks)) != NULL;) {
+        if (*task->d_name == '.' || atoi(task->d_name) == getpid())
+            continue;
+        const char *status = text("/proc/self/task/%s/status", task->d_name);
+        const char *name = line_of(status, "Name:");
+        uint64_t    blocked = strtoull(line_of(status, "SigBlk:"), NULL, 16);
+        if (!exists(status))
+            continue;
+        check_context("thread %s", name);
+        CHECK(strncmp(name, "gs-", 3) == 0);
+        for (int number = 1; number < NSIG; number++) {
+            bool can_be_blocked = number != SIGKILL && number != SIGSTOP && number != 32 && number != 33;
+            if (can_be_blocked && !(blocked >> (number - 1) & 1))
+                CHECK_INT(number, 0);
+        }
+        count++;
+    }
+    closedir(tasks);
+    return count;
+}
+
+struct counting { struct source source; unsigned most; };
+
+static int64_t read_and_count(void *user, uint8_t *buf, size_t len)
+{
+    struct counting *counting = user;
+    unsigned         count = library_threads();
+    if (count > counting->most)
+        counting->most = count;
+    return source_read(&counting->source, buf, len);
+}
+
+/* ---- Everything else ----------------------------------------------------- */
+
+static const char *descriptors(void)
+{
+    const char *all = "";
+    for (int fd = 0; fd < 256; fd++)
+        if (fcntl(fd, F_GETFD) >= 0)
+            all = text("%s %d", all, fd);
+    return all;
+}
+
+static const char *process_state(void)
+{
+    const char   *all = "";
+    sigset_t      mask;
+    struct rlimit files;
+    char          directory[4096];
+    mode_t        bits = umask(0);
+    umask(bits);
+    MUST(getcwd(directory, sizeof directory) != NULL);
+    MUST(pthread_sigmask(SIG_BLOCK, NULL, &mask) == 0);
+    MUST(getrlimit(RLIMIT_NOFILE, &files) == 0);
+    for (int number = 1; number < NSIG; number++) {
+        struct sigaction action;
+        if (sigaction(number, NULL, &action) == 0)
+            all = text("%s%d: %p %x %d\n", all, number, *(void **)&action.sa_handler, (unsigned)action.sa_flags,
+                       sigismember(&mask, number));
+    }
+    for (char **variable = environ; *variable; variable++)
+        all = text("%s%s\n", all, *variable);
+    return text("%sumask %o\ncwd %s\nlocale %s\nfiles %llu\ndescriptors%s\nthread %s\n", all, (unsigned)bits, directory,
+                setlocale(LC_ALL, NULL), (unsigned long long)files.rlim_cur, descriptors(),
+                line_of("/proc/self/status", "Name:"));
+}
+
+int main(void)
+{
+    enum { LENGTH = 3 * MiB };
+    static uint8_t  zeros[LENGTH];
+    struct counting counting = { .source = { .data = zeros, .len = LENGTH, .piece = MiB } };
+    gs_image       *image = NULL;
+    gs_opts         opts = GS_OPTS_INIT;
+    struct sink     sink = { 0 };
+    dir = new_dir();
+    umask(027);
+    const char *before = process_state();
+    CHECK_INT(0, library_threads());
+
+    gs_registry *reg = file_registry(dir);
+    gs_store    *store = default_store(reg);
+    opts.hash_name = "sha512";
+    OK(gs_add(store, "image", LENGTH, read_and_count, &counting, &opts, &image, ERR));
+    CHECK(counting.most > 0);
+    OK(gs_get(store, text("file://%s/image", dir), sink_write, &sink, NULL, ERR));
+    OK(gs_delete(store, text("file://%s/image", dir), NULL, ERR));
+    CHECK(RETURNS(gs_get(store, "file:///nowhere/at/all", sink_write, &sink, NULL, ERR)) != GS_OK);
+    gs_image_free(image);
+    gs_registry_free(reg);
+    sink_free(&sink);
+
+    check_context("after the last registry");
+    CHECK_INT(0, library_threads());
+    CHECK_STR(before, process_state());
+    return check_result();
+}
