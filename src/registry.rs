@@ -85,14 +85,22 @@ impl Registry {
         match serving.as_slice() {
             [] => Err(self.unknown_scheme(uri.scheme())),
             [only] => Ok(*only),
-            // The first of equals: stores come in the order in which glance searches them.
-            several => several
-                .iter()
-                .filter_map(|index| Some((self.stores[*index].claim(&uri)?, *index)))
-                .reduce(|best, next| if next.0 > best.0 { next } else { best })
-                .map(|(_, index)| index)
-                .ok_or_else(|| self.unclaimed(&uri, several)),
+            several => self.owner_among(several, &uri),
         }
+    }
+
+    fn owner_among(&self, candidates: &[usize], uri: &StorageUri) -> Result<usize> {
+        let mut owner: Option<(usize, usize)> = None;
+        for index in candidates {
+            let claim = self.stores[*index].claim(uri)?;
+            // The first of equals: stores come in the order in which glance searches them.
+            if let Some(claim) = claim
+                && owner.is_none_or(|(best, _)| claim > best)
+            {
+                owner = Some((claim, *index));
+            }
+        }
+        owner.map(|(_, index)| index).ok_or_else(|| self.unclaimed(uri, candidates))
     }
 
     fn unknown_scheme(&self, scheme: &str) -> Error {

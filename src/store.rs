@@ -117,9 +117,9 @@ impl Store {
     }
 
     /// How much of the location's beginning is this store's own; none: it cannot be in this store.
-    pub fn claim(&self, uri: &StorageUri) -> Option<usize> {
-        let location = self.opened.driver.locate(uri).ok()?;
-        self.opened.driver.claim(&location)
+    pub fn claim(&self, uri: &StorageUri) -> Result<Option<usize>> {
+        let location = self.opened.driver.locate(uri)?;
+        Ok(self.opened.driver.claim(&location))
     }
 
     /// Stores what a callback reads.

@@ -14,7 +14,7 @@ pub struct gs_cancel {
     _opaque: [u8; 0],
 }
 
-opaque! { gs_cancel(Arc<Cancel>), magic 0x6773_636e, bound_to_process false }
+opaque! { gs_cancel(Arc<Cancel>), magic 0x6773_636e, bound_to_process true }
 
 /// A new switch, not triggered; NULL when the process has no file descriptor left for it.  Free it with
 /// `gs_cancel_free`.  Since 0.1.

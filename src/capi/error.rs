@@ -109,19 +109,19 @@ pub unsafe extern "C" fn gs_error_status(err: *const gs_error) -> gs_status {
 }
 
 /// One line that says what failed, on which thing, why, and what can be done; secrets are removed.
-/// Lives as long as `err`; NULL for NULL.  Since 0.1.
+/// Lives as long as `err`; "" for NULL.  Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gs_error_message(err: *const gs_error) -> *const c_char {
     // SAFETY: the header's rules for pointers.
-    infallible(std::ptr::null(), || unsafe { borrow(err, "err") }.map(|body| body.message.as_ptr()))
+    infallible(c"".as_ptr(), || unsafe { borrow(err, "err") }.map(|body| body.message.as_ptr()))
 }
 
 /// The name of the exception that glance_store raises for this: "NotFound", "StorageFull" and so on.
-/// Lives as long as `err`; NULL for NULL.  Since 0.1.
+/// Lives as long as `err`; "" for NULL.  Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gs_error_name(err: *const gs_error) -> *const c_char {
     // SAFETY: the header's rules for pointers.
-    infallible(std::ptr::null(), || unsafe { borrow(err, "err") }.map(|body| body.exception.as_ptr()))
+    infallible(c"".as_ptr(), || unsafe { borrow(err, "err") }.map(|body| body.exception.as_ptr()))
 }
 
 /// The errno of the operating system or of your callback; 0 for none.  Since 0.1.
