@@ -17,6 +17,12 @@ use crate::transfer::{
     Pool, Progress, Pump, Runtime, Sink, Source, WriteCallback, kernel_copy,
 };
 
+/// Told how many bytes are done and, where known, how many there are; false stops the call.
+pub type OnProgress<'a> = Box<dyn FnMut(u64, Option<u64>) -> bool + 'a>;
+
+/// Sees every byte once, in order; false rejects the image.
+pub type OnVerify<'a> = Box<dyn FnMut(&[u8]) -> bool + 'a>;
+
 /// What a caller wants of one call.
 #[derive(Default)]
 pub struct Call<'a> {
@@ -25,8 +31,8 @@ pub struct Call<'a> {
     pub part: Part,
     /// Whether holes are told of instead of sent as zeros.
     pub sparse: bool,
-    pub progress: Option<Box<dyn FnMut(u64, Option<u64>) -> bool + 'a>>,
-    pub verify: Option<Box<dyn FnMut(&[u8]) -> bool + 'a>>,
+    pub progress: Option<OnProgress<'a>>,
+    pub verify: Option<OnVerify<'a>>,
 }
 
 /// An image that was stored.

@@ -36,5 +36,5 @@ pub unsafe extern "C" fn gs_cancel_trigger(cancel: *mut gs_cancel) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gs_cancel_free(cancel: *mut gs_cancel) {
     // SAFETY: the header's rules for pointers.
-    infallible((), || Ok(unsafe { handle::free(cancel) }))
+    unsafe { handle::free(cancel) }
 }

@@ -165,7 +165,7 @@ pub unsafe extern "C" fn gs_config_set_log(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gs_config_free(cfg: *mut gs_config) {
     // SAFETY: the header's rules for pointers.
-    infallible((), || Ok(unsafe { handle::free(cfg) }))
+    unsafe { handle::free(cfg) }
 }
 
 /// A caller's log.

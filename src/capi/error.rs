@@ -149,5 +149,5 @@ pub unsafe extern "C" fn gs_error_retryable(err: *const gs_error) -> bool {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gs_error_free(err: *mut gs_error) {
     // SAFETY: the header's rules for pointers.
-    infallible((), || Ok(unsafe { gs_error::release(err) }))
+    unsafe { gs_error::release(err) }
 }

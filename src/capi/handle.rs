@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::error::{Error, Kind, Result};
 
-use super::boundary::null;
+use super::boundary::{infallible, null};
 
 /// A type that callers know only by pointer.
 pub trait Opaque {
@@ -33,8 +33,8 @@ pub struct Handle<T: Opaque> {
 const FREED: u32 = 0xdead_dead;
 
 impl<T: Opaque> Handle<T> {
-    pub fn boxed(body: T::Body) -> Box<Self> {
-        Box::new(Handle { magic: AtomicU32::new(T::MAGIC), pid: std::process::id(), body })
+    pub fn new(body: T::Body) -> Self {
+        Handle { magic: AtomicU32::new(T::MAGIC), pid: std::process::id(), body }
     }
 
     /// The pointer that callers get to a handle which something else owns.
@@ -53,7 +53,7 @@ impl<T: Opaque> Handle<T> {
 
 /// Gives a new handle to the caller.
 pub fn into_raw<T: Opaque>(body: T::Body) -> *mut T {
-    Box::into_raw(Handle::<T>::boxed(body)).cast()
+    Box::into_raw(Box::new(Handle::<T>::new(body))).cast()
 }
 
 /// The handle behind `pointer`.
@@ -114,13 +114,14 @@ where
 /// # Safety
 /// As for [`handle`]; the pointer is not used afterwards.
 pub unsafe fn free<T: Opaque>(pointer: *mut T) {
-    // SAFETY: the caller's promise.
-    let Ok(handle) = (unsafe { handle(pointer.cast_const(), "handle") }) else {
-        return;
-    };
-    handle.magic.store(FREED, Ordering::Relaxed);
-    // SAFETY: it came from `into_raw`, and its new magic keeps it from being freed twice.
-    drop(unsafe { Box::from_raw(pointer.cast::<Handle<T>>()) });
+    infallible((), || {
+        // SAFETY: the caller's promise.
+        let handle = unsafe { handle(pointer.cast_const(), "handle") }?;
+        handle.magic.store(FREED, Ordering::Relaxed);
+        // SAFETY: it came from `into_raw`, and its new magic keeps it from being freed twice.
+        drop(unsafe { Box::from_raw(pointer.cast::<Handle<T>>()) });
+        Ok(())
+    })
 }
 
 /// A text that callers borrow.  NUL bytes, which a server may send, would end it early.

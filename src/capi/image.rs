@@ -97,5 +97,5 @@ pub unsafe extern "C" fn gs_image_get_info(image: *const gs_image, info: *mut gs
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gs_image_free(image: *mut gs_image) {
     // SAFETY: the header's rules for pointers.
-    infallible((), || Ok(unsafe { handle::free(image) }))
+    unsafe { handle::free(image) }
 }

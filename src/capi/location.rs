@@ -113,7 +113,7 @@ pub unsafe extern "C" fn gs_location_get_info(loc: *const gs_location, info: *mu
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gs_location_free(loc: *mut gs_location) {
     // SAFETY: the header's rules for pointers.
-    infallible((), || Ok(unsafe { handle::free(loc) }))
+    unsafe { handle::free(loc) }
 }
 
 /// Makes any text safe to print: user information and query values of a URI become "***".  As

@@ -3,6 +3,11 @@
 //! `include/glance_store.h` is generated from these files, documentation included.  Functions are thin:
 //! they look at their arguments through `boundary`, `handle` and `sized`, and call the facade.
 
+// Safety, for every function: pointers follow the five rules at the top of the header.
+#![allow(clippy::missing_safety_doc)]
+// The contract's functions take as many arguments as C callers are used to.
+#![allow(clippy::too_many_arguments)]
+
 // In the order in which the header has their items.
 pub mod error;
 

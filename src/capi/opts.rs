@@ -9,7 +9,7 @@ use crate::driver::Part;
 use crate::error::{Error, Kind, Result};
 use crate::operation::{Cancel, Context, Operation};
 use crate::secret::Secret;
-use crate::store::Call;
+use crate::store::{Call, OnProgress, OnVerify};
 
 use super::boundary::optional_string;
 use super::cancel::gs_cancel;
@@ -213,7 +213,7 @@ impl<'a> Options<'a> {
         })
     }
 
-    fn progress(&self) -> Option<Box<dyn FnMut(u64, Option<u64>) -> bool + 'a>> {
+    fn progress(&self) -> Option<OnProgress<'a>> {
         let (progress, user) = (self.raw.progress?, User(self.raw.progress_user));
         Some(Box::new(move |done, total| {
             // SAFETY: a function of that type, by the header's rules.
@@ -221,7 +221,7 @@ impl<'a> Options<'a> {
         }))
     }
 
-    fn verify(&self) -> Option<Box<dyn FnMut(&[u8]) -> bool + 'a>> {
+    fn verify(&self) -> Option<OnVerify<'a>> {
         let (verify, user) = (self.raw.verify?, User(self.raw.verify_user));
         Some(Box::new(move |data| {
             // SAFETY: a function of that type, by the header's rules; the data lives until it returns.

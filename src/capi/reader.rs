@@ -91,5 +91,5 @@ pub unsafe extern "C" fn gs_reader_pread(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gs_reader_free(reader: *mut gs_reader) {
     // SAFETY: the header's rules for pointers.
-    infallible((), || Ok(unsafe { handle::free(reader) }))
+    unsafe { handle::free(reader) }
 }

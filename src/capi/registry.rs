@@ -21,12 +21,13 @@ opaque! { gs_registry(Body), magic 0x6773_7267, bound_to_process true }
 
 pub struct Body {
     pub registry: Registry,
-    stores: Vec<Box<Handle<gs_store>>>,
+    /// Never changed, so that the pointers to its elements hold.
+    stores: Vec<Handle<gs_store>>,
 }
 
 impl Body {
     fn new(registry: Registry) -> Self {
-        let handle = |store: &Arc<_>| Handle::boxed(StoreBody::new(Arc::clone(store)));
+        let handle = |store: &Arc<_>| Handle::new(StoreBody::new(Arc::clone(store)));
         Body { stores: registry.stores().iter().map(handle).collect(), registry }
     }
 
@@ -67,7 +68,7 @@ pub unsafe extern "C" fn gs_registry_open(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gs_registry_free(reg: *mut gs_registry) {
     // SAFETY: the header's rules for pointers.
-    infallible((), || Ok(unsafe { handle::free(reg) }))
+    unsafe { handle::free(reg) }
 }
 
 /// How many stores there are; 0 for NULL.  Since 0.1.

@@ -112,7 +112,10 @@ mod tests {
         let (guard, _) = guard(Duration::from_millis(20), 1, 100);
         let op = Operation::default();
         let (release, hang) = mpsc::channel::<()>();
-        let hanging = guard.run(&op, "looking up", move || Ok(drop(hang.recv())));
+        let hanging = guard.run(&op, "looking up", move || {
+            let _ = hang.recv();
+            Ok(())
+        });
         let error = hanging.unwrap_err();
         assert_eq!(error.kind(), Kind::Timeout);
         assert!(error.message().contains("filesystem_store_timeout"), "{error}");
@@ -130,7 +133,11 @@ mod tests {
         let hang = Arc::new(Mutex::new(hang));
         for _ in 0..2 {
             let hang = hang.clone();
-            guard.run(&op, "x", move || Ok(drop(hang.lock().map(|hang| hang.recv())))).unwrap_err();
+            let hanging = guard.run(&op, "x", move || {
+                let _ = hang.lock().map(|hang| hang.recv());
+                Ok(())
+            });
+            hanging.unwrap_err();
         }
         assert_eq!(*warnings.lock().unwrap(), 1);
         drop(release);
