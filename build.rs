@@ -31,7 +31,7 @@ fn header(root: &Path) {
     let mut generated = Vec::new();
     let bindings = cbindgen::Builder::new().with_crate(root).with_config(config).generate();
     bindings.expect("cbindgen reads src/capi").write(&mut generated);
-    let generated = without_tags(&String::from_utf8(generated).expect("the source is UTF-8"));
+    let generated = tidied(&String::from_utf8(generated).expect("the source is UTF-8"));
 
     if env::var_os("GS_UPDATE_HEADER").is_some() {
         if fs::read(&committed).ok().as_deref() != Some(generated.as_bytes()) {
@@ -50,13 +50,17 @@ fn header(root: &Path) {
 }
 
 /// Structs keep their tags where they are declared, for forward declarations elsewhere; uses of them
-/// read better by their typedefs.
-fn without_tags(header: &str) -> String {
+/// read better by their typedefs.  cbindgen leaves a blank line for everything that it leaves out.
+fn tidied(header: &str) -> String {
     let lines = header.split_inclusive('\n').map(|line| match line.starts_with("typedef struct ") {
         true => line.to_owned(),
         false => line.replace("struct gs_", "gs_"),
     });
-    lines.collect()
+    let mut header: String = lines.collect();
+    while header.contains("\n\n\n") {
+        header = header.replace("\n\n\n", "\n\n");
+    }
+    header
 }
 
 /// The header's version macros are text in cbindgen.toml: they must say what Cargo.toml says.

@@ -270,13 +270,12 @@ fn open_store(
         true => Scope::new(&[group, BACKEND_DEFAULTS]),
         false => Scope::new(&[group]),
     };
-    let options = config.resolve(&scope, &[entry.registration.options, TRANSFER])?;
-    let own = config.resolve(&Scope::new(&[group]), &[STORE])?;
-    let weight = own.int("weight").unwrap_or_default();
+    let options = config.resolve(&scope, &[entry.registration.options, TRANSFER, STORE])?;
+    let weight = options.int("weight").unwrap_or_default();
     let identity = Identity {
         id: entry.id.clone(),
-        description: own.str("store_description").unwrap_or_default().to_owned(),
-        weight: i32::try_from(weight).map_err(|_| own.bad("weight", "does not fit into 32 bits"))?,
+        description: options.str("store_description").unwrap_or_default().to_owned(),
+        weight: i32::try_from(weight).map_err(|_| options.bad("weight", "does not fit into 32 bits"))?,
         is_default: default == Some(&entry.id),
         is_reserved: entry.is_reserved,
         is_named_in_metadata: entry.is_one_of_many,

@@ -22,11 +22,9 @@ impl Secret {
 /// What stands in a text for a secret.
 pub const HIDDEN: &str = "***";
 
-/// Schemes whose URIs have no user information, so that an `@` is part of a name.
-const WITHOUT_CREDENTIALS: &[&str] = &["file", "filesystem", "rbd", "cinder", "sheepdog"];
-
-/// Schemes whose user information follows RFC 3986: it ends before the first `/`.
-const STRICT_AUTHORITY: &[&str] = &["http", "https", "vsphere"];
+/// Schemes whose user information, if any, follows RFC 3986: it ends before the first `/`.
+const STRICT_AUTHORITY: &[&str] =
+    &["file", "filesystem", "http", "https", "rbd", "cinder", "sheepdog", "vsphere"];
 
 /// `uri` with its user information and query values hidden.  Any string is accepted; where it cannot
 /// be told what is secret, more is hidden rather than less.
@@ -35,9 +33,6 @@ pub fn redact_uri(uri: &str) -> String {
         return redact_opaque(uri);
     };
     let bare_scheme = scheme.trim().to_ascii_lowercase();
-    if WITHOUT_CREDENTIALS.contains(&bare_scheme.as_str()) {
-        return uri.to_owned();
-    }
     // Keys that the S3 and Swift drivers of glance_store wrote into URIs can hold `/`, `?` and `#`:
     // there the last `@` of the whole text ends the secret.
     let authority = if STRICT_AUTHORITY.contains(&bare_scheme.as_str()) {
@@ -115,6 +110,7 @@ mod tests {
             ("swift+https://acc%3Auser:key@auth/v1/c/o", "swift+https://***@auth/v1/c/o"),
             ("swift+config://ref1/c/o", "swift+config://ref1/c/o"),
             ("file:///images/a@b", "file:///images/a@b"),
+            ("file://user:secret@host/path", "file://***@host/path"),
             ("user:secret@host", "***@host"),
             ("no secrets here", "no secrets here"),
             ("", ""),

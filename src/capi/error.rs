@@ -87,9 +87,7 @@ pub struct Body {
 
 impl gs_error {
     pub fn into_raw(error: Error) -> *mut gs_error {
-        // One line, whatever a server or a file name put into it.
-        let message = redact_text(error.message()).replace(|c: char| c.is_control(), " ");
-        let (message, exception) = (c_string(message), c_string(error.exception()));
+        let (message, exception) = (c_string(one_line(&error)), c_string(error.exception()));
         handle::into_raw(Body { error, message, exception })
     }
 
@@ -98,6 +96,17 @@ impl gs_error {
     pub unsafe fn release(error: *mut gs_error) {
         // SAFETY: the caller's promise.
         unsafe { handle::free(error) }
+    }
+}
+
+/// The message as one line without secrets, whatever a server or a caller put into it.
+fn one_line(error: &Error) -> String {
+    /// More than any message that was meant to be read.
+    const LONGEST: usize = 2000;
+    let message = redact_text(error.message()).replace(|c: char| c.is_control(), " ");
+    match message.char_indices().nth(LONGEST) {
+        Some((cut, _)) => format!("{}...", &message[..cut]),
+        None => message,
     }
 }
 

@@ -41,7 +41,7 @@ pub const GLANCE_STORE: &[OptionSpec] = &[
     ),
 ];
 
-/// A store's own group, without falling back to `backend_defaults`.
+/// A store's own group; `backend_defaults` knows none of these.
 pub const STORE: &[OptionSpec] = &[
     OptionSpec::new("store_description", OptionKind::Str, "What the store is, for people"),
     OptionSpec::new(

@@ -153,7 +153,8 @@ pub fn nearest(key: &str, names: impl Iterator<Item = &'static str>) -> Option<&
     if key.len() > LONGEST {
         return None;
     }
-    let likeness = |name| strsim::normalized_damerau_levenshtein(key, name);
+    let key = key.to_lowercase();
+    let likeness = |name| strsim::normalized_damerau_levenshtein(&key, name);
     names
         .map(|name| (likeness(name), name))
         .filter(|(alike, _)| *alike >= ALIKE)

@@ -77,7 +77,7 @@ impl Lane {
         let pieces = queue.clone();
         let worker = runtime.spawn(op, move || {
             let pieces = AbandonOnDrop(pieces);
-            hash(algorithm, &pieces.0)
+            hash(algorithm, &pieces)
         })?;
         Ok(Lane { name: algorithm.name, queue, worker })
     }

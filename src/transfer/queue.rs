@@ -4,6 +4,7 @@
 //! waits here, until the caller closes the queue.
 
 use std::collections::VecDeque;
+use std::ops::Deref;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::error::Result;
@@ -123,9 +124,17 @@ impl<T> Queue<T> {
     }
 }
 
-/// Abandons a queue when its holder ends without having ended it, so that a worker that fails or panics
-/// frees its caller.  What is in a queue that ended stays to be taken.
+/// One side's hold of a queue: abandons it when that side goes without having ended it, so that whoever
+/// fails, is cancelled or panics frees the other.  What is in a queue that ended stays to be taken.
 pub struct AbandonOnDrop<T>(pub Arc<Queue<T>>);
+
+impl<T> Deref for AbandonOnDrop<T> {
+    type Target = Queue<T>;
+
+    fn deref(&self) -> &Queue<T> {
+        &self.0
+    }
+}
 
 impl<T> Drop for AbandonOnDrop<T> {
     fn drop(&mut self) {

@@ -33,7 +33,7 @@ pub struct OpenImage {
 }
 
 struct ReadAhead {
-    queue: Arc<Queue<Piece>>,
+    queue: AbandonOnDrop<Piece>,
     worker: Worker<()>,
 }
 
@@ -48,9 +48,9 @@ impl FileDownload {
             (queue.clone(), self.image.clone(), self.range.clone(), self.pool.clone());
         let worker = self.runtime.spawn(op, move || {
             let pieces = AbandonOnDrop(pieces);
-            image.read_ahead(range, &pool, &pieces.0)
+            image.read_ahead(range, &pool, &pieces)
         })?;
-        Ok(ReadAhead { queue, worker })
+        Ok(ReadAhead { queue: AbandonOnDrop(queue), worker })
     }
 }
 
@@ -83,9 +83,6 @@ impl Download for FileDownload {
 impl Drop for FileDownload {
     fn drop(&mut self) {
         self.pool.close();
-        if let Some(ahead) = &self.ahead {
-            ahead.queue.abandon();
-        }
     }
 }
 

@@ -52,7 +52,7 @@ pub struct FileUpload {
     log: Arc<Log>,
     plan: Plan,
     staged: Arc<StagedFile>,
-    queue: Arc<Queue<Piece>>,
+    queue: AbandonOnDrop<Piece>,
     writer: Worker<u64>,
     fate: Arc<AtomicU8>,
 }
@@ -65,9 +65,9 @@ impl FileUpload {
         let (pieces, file, thin) = (queue.clone(), staged.clone(), plan.thin);
         let writer = runtime.spawn(op, move || {
             let pieces = AbandonOnDrop(pieces);
-            Writer { staged: &file, thin, position: 0, flushed: 0 }.run(&pieces.0)
+            Writer { staged: &file, thin, position: 0, flushed: 0 }.run(&pieces)
         })?;
-        Ok(FileUpload { runtime, log, plan, staged, queue, writer, fate: Arc::default() })
+        Ok(FileUpload { runtime, log, plan, staged, queue: AbandonOnDrop(queue), writer, fate: Arc::default() })
     }
 
     fn finish_file(&self, op: &Operation, size: u64) -> Result<()> {
