@@ -95,7 +95,8 @@ pub fn limits(options: &Options) -> Limits {
     let positive = |name| options.int(name).and_then(|value| u64::try_from(value).ok()).unwrap_or_default();
     Limits {
         timeout: Some(Duration::from_secs(positive(TIMEOUT))).filter(|timeout| !timeout.is_zero()),
-        slots: positive(POOL_SIZE) as usize,
+        // A blank value is none: then calls still need one to run in.
+        slots: positive(POOL_SIZE).max(1) as usize,
         warn_percent: positive(THRESHOLD) as usize,
     }
 }

@@ -70,9 +70,11 @@ impl FileUpload {
         Ok(FileUpload { runtime, log, plan, staged, queue: AbandonOnDrop(queue), writer, fate: Arc::default() })
     }
 
+    /// On a worker also when nothing limits the call: extending a file past a size limit of the process
+    /// raises a signal, which only workers block.
     fn finish_file(&self, op: &Operation, size: u64) -> Result<()> {
         let (staged, permissions, log) = (self.staged.clone(), self.plan.permissions, self.log.clone());
-        self.runtime.guard(op, move || {
+        let finishing = self.runtime.spawn(op, move || {
             let failed = |doing: &str, error: std::io::Error| write_error(doing, staged.path(), errno_of(&error));
             staged.file.set_len(size).map_err(|error| failed("extend", error))?;
             if let Some(mode) = permissions
@@ -82,7 +84,8 @@ impl FileUpload {
                 log.write(Level::Warn, "file", format_args!("cannot set the permissions of {path:?}: {error}"));
             }
             staged.file.sync_all().map_err(|error| failed("sync", error))
-        })
+        })?;
+        finishing.join(op)
     }
 
     /// Gives the file its name, unless the call was given up meanwhile: then the name goes again.
