@@ -63,6 +63,8 @@ enum { SKIPPED = 77, SANE_MESSAGE = 4096 };
 void check_context(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 int  check_result(void);
+/* A forked child starts its own count. */
+void check_forget(void);
 void check_skip(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 
 bool check_true(const char *file, int line, const char *what, bool condition);

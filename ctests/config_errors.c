@@ -50,10 +50,10 @@ static void in_a_store(void)
         { "store_description = $nonesuch", 8, { "store_description", "nonesuch", "" } },
         { "store_description = ${foreign.nonesuch}", 8, { "store_description", "foreign.nonesuch", "" } },
         { "store_description = $store_description", 8, { "store_description", "", "" } },
-        { "no assignment here", 8, { "no assignment here", "", "" } },
+        { "no assignment here", 8, { "", "", "" } },
         { "= no key", 8, { "", "", "" } },
-        { "[unclosed", 8, { "[unclosed", "", "" } },
-        { "[ fast ]\nweight = 1", 8, { "fast", "", "" } },
+        { "[unclosed", 8, { "", "", "" } },
+        { "[ fast ]\nweight = 1", 8, { "", "", "" } },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         check_context("\"%s\"", rows[i].lines);
@@ -142,6 +142,21 @@ static void by_call(void)
     CHECK_HAS("weight", failure.message);
 }
 
+/* Drivers of glance_store that are not built in are told apart from typos. */
+static void missing_drivers(void)
+{
+    static const char *const drivers[] = { "rbd", "swift", "s3", "cinder", "vmware" };
+    for (size_t i = 0; i < sizeof drivers / sizeof *drivers; i++) {
+        if (gs_has(text("driver:%s", drivers[i])))
+            continue;
+        check_context("driver %s", drivers[i]);
+        gs_status status = try_open(SETTINGS({ NULL, "enabled_backends", text("fast:file, far:%s", drivers[i]) },
+                                             { "fast", "filesystem_store_datadir", dir }));
+        CHECK_STR("GS_DRIVER_UNAVAILABLE", status_name(status));
+        CHECK_HAS(drivers[i], failure.message);
+    }
+}
+
 /* A failed load or open leaves the configuration usable. */
 static void after_a_failure(void)
 {
@@ -153,6 +168,10 @@ static void after_a_failure(void)
     FAILS(GS_BAD_CONFIG, gs_registry_open(cfg, &reg, ERR));
     FAILS(GS_BAD_CONFIG, gs_config_load(cfg, text("%s/missing.conf", dir), ERR));
     OK(gs_config_set(cfg, "glance_store", "filesystem_store_chunk_size", "1", ERR));
+    /* Of a file with an error nothing is taken, not even the lines before it. */
+    const char *half = "[glance_store]\nfilesystem_store_chunk_size = 0\nno assignment here\n";
+    write_file(path, half, strlen(half));
+    FAILS(GS_BAD_CONFIG, gs_config_load(cfg, path, ERR));
     OK(gs_registry_open(cfg, &reg, ERR));
     gs_registry_free(reg);
     gs_config_free(cfg);
@@ -179,6 +198,7 @@ int main(void)
     foreign_keys();
     files();
     by_call();
+    missing_drivers();
     after_a_failure();
     nothing_created();
     return check_result();

@@ -183,7 +183,7 @@ static void bad_ids(void)
         gs_image     *image = NULL;
         check_context("id \"%.40s\"", ids[i]);
         FAILS(GS_INVALID, gs_add(store, ids[i], 3, source_read, &source, NULL, &image, ERR));
-        CHECK_HAS("image_id", failure.message);
+        CHECK_HAS("image id", failure.message);
         FAILS(GS_INVALID, gs_add_fd(store, ids[i], 0, 0, NULL, &image, ERR));
         FAILS(GS_INVALID, gs_copy(store, ids[i], store, text("file://%s/image", dir), NULL, &image, ERR));
         CHECK_INT(0, source.calls);

@@ -103,7 +103,7 @@ static void getting(void)
     expect("Forbidden", "folder");
     CHECK(rmdir(text("%s/folder", dir)) == 0);
     FAILS(GS_NOT_SUPPORTED, gs_set_acls(store, uri, true, NULL, NULL, NULL, ERR));
-    CHECK_HAS("acl", failure.message);
+    CHECK_HAS("access", failure.message);
 }
 
 static void stopping(void)

@@ -2,8 +2,11 @@
  * two at once; free_user is called exactly once, when nobody can log any more. */
 #include "testing.h"
 
+#include <fcntl.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct log {
     atomic_int lines, freed, busy;
@@ -147,9 +150,70 @@ static void owners(void)
     CHECK_INT(1, atomic_load(&first.freed));
 }
 
+/* The log callback may use the library; what that would log is dropped. */
+struct nosy { struct log log; gs_store *store; const char *uri; };
+
+static void hear_and_ask(void *user, int32_t level, const char *target, const char *message)
+{
+    struct nosy *nosy = user;
+    uint64_t     size;
+    hear(&nosy->log, level, target, message);
+    if (nosy->store)
+        CHECK_INT(GS_OK, gs_get_size(nosy->store, nosy->uri, NULL, &size, NULL));
+}
+
+static void calls_inside(void)
+{
+    const char  *dir = new_dir();
+    struct nosy  nosy = { .log = { .max_level = GS_LOG_TRACE }, .uri = text("file://%s/image", dir) };
+    gs_config   *cfg = config_of(SETTINGS({ "glance_store", "stores", "file" },
+                                          { "glance_store", "filesystem_store_datadir", dir }));
+    gs_registry *reg = NULL;
+    check_context("calls from the log callback");
+    gs_config_set_log(cfg, GS_LOG_TRACE, hear_and_ask, &nosy, NULL);
+    MUST(OK(gs_registry_open(cfg, &reg, ERR)));
+    gs_config_free(cfg);
+    add_bytes(default_store(reg), "image", "abc", 3);
+    nosy.store = default_store(reg);
+    check_image(nosy.store, nosy.uri, "abc", 3);
+    check_absent(nosy.store, text("file://%s/absent", dir));
+    nosy.store = NULL;
+    gs_registry_free(reg);
+}
+
+/* Silent, unless GLANCE_STORE_LOG asks for standard error. */
+static size_t said_on_stderr(const char *level)
+{
+    const char *heard = text("%s/stderr", new_dir());
+    int         saved = dup(2), file = open(heard, O_WRONLY | O_CREAT, 0600);
+    MUST(saved >= 0 && file >= 0 && dup2(file, 2) == 2);
+    if (level)
+        MUST(setenv("GLANCE_STORE_LOG", level, 1) == 0);
+    else
+        MUST(unsetenv("GLANCE_STORE_LOG") == 0);
+    gs_registry *reg = file_registry(new_dir());
+    add_bytes(default_store(reg), "image", "abc", 3);
+    gs_registry_free(reg);
+    MUST(dup2(saved, 2) == 2);
+    close(saved);
+    close(file);
+    return file_size(heard);
+}
+
+static void environment(void)
+{
+    check_context("GLANCE_STORE_LOG");
+    CHECK_SIZE(0, said_on_stderr(NULL));
+    CHECK(said_on_stderr("trace") > 0);
+    CHECK_SIZE(0, said_on_stderr(""));
+    MUST(unsetenv("GLANCE_STORE_LOG") == 0);
+}
+
 int main(void)
 {
     levels();
+    calls_inside();
+    environment();
     many_threads();
     owners();
     return check_result();

@@ -130,8 +130,8 @@ static const struct {
     { "hash", OTHERS, with_expect_multihash },
     { "offset", ADDS | OTHERS, with_offset },
     { "length", ADDS | OTHERS, with_length },
-    { "SPARSE", ADDS | OTHERS, with_sparse },
-    { "NO_CHECKSUM", GETS | OTHERS, with_no_checksum },
+    { "flags", ADDS | OTHERS, with_sparse },
+    { "flags", GETS | OTHERS, with_no_checksum },
 };
 
 static void unused_fields(void)

@@ -20,7 +20,7 @@ static const struct {
     { "https://hunter2@mirror.example/image.raw", "mirror.example/image.raw" },
     { "https://:hunter2@mirror.example/image.raw", "mirror.example/image.raw" },
     { "https://mirror.example/image.raw?X-Amz-Signature=hunter2", "mirror.example/image.raw" },
-    { "https://mirror.example/i?temp_url_sig=hunter2&temp_url_expires=12", "temp_url_expires" },
+    { "https://mirror.example/i?temp_url_sig=hunter2&temp_url_expires=12", "mirror.example/i" },
     { "https://mirror.example/i?a=1&b=hunter2&c=3", "mirror.example/i" },
     { "https://mirror.example/i?a=1;b=hunter2", "mirror.example/i" },
     { "https://mirror.example/i?hunter2", "mirror.example/i" },
@@ -133,7 +133,6 @@ static void messages_and_log(void)
     for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++) {
         const char   *uri = secrets[i].uri;
         struct sink   sink = { 0 };
-        struct source source = { .data = (const uint8_t *)"abc", .len = 3 };
         gs_store     *found = NULL;
         gs_location  *location = NULL;
         gs_image     *image = NULL;
@@ -156,8 +155,6 @@ static void messages_and_log(void)
         REFUSED(gs_set_acls(store, uri, false, NULL, NULL, NULL, ERR));
         REFUSED(gs_reader_open(store, uri, NULL, &reader, ERR));
         REFUSED(gs_copy(store, "new", store, uri, NULL, &image, ERR));
-        if (strchr(uri, '/'))
-            REFUSED(gs_add(store, uri, 3, source_read, &source, NULL, &image, ERR));
 #undef REFUSED
     }
     check_context("the log");

@@ -50,6 +50,10 @@ static void add_from(int fd, uint64_t size, const void *data, size_t len)
     }
     CHECK_INT(flags, flags_of(fd));
     CHECK_STR("", listing(dir));
+    /* It stands behind what was read, as after read(2). */
+    off_t position = lseek(fd, 0, SEEK_CUR);
+    if (position >= 0)
+        CHECK_INT(lseek(fd, 0, SEEK_END), position);
 }
 
 static void add_from_file(const uint8_t *data, size_t len)
@@ -176,7 +180,7 @@ static void wrong_descriptors(const char *uri)
     const char *before = listing(dir);
     check_context("descriptors of the wrong kind");
 
-    FAILS(GS_FAILED, gs_add_fd(store, "new", GS_SIZE_UNKNOWN, directory, NULL, &image, ERR));
+    FAILS(GS_INVALID, gs_add_fd(store, "new", GS_SIZE_UNKNOWN, directory, NULL, &image, ERR));
     CHECK_INT(EISDIR, failure.errnum);
     FAILS(GS_INVALID, gs_add_fd(store, "new", GS_SIZE_UNKNOWN, -1, NULL, &image, ERR));
     CHECK_HAS("fd", failure.message);

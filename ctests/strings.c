@@ -188,13 +188,13 @@ static const struct {
     gs_status (*call)(const char *value);
     gs_status   when_empty, when_long;
 } parameters[] = {
-    { "gs_config_load path", config_load, ANY, ANY },
-    { "gs_config_set group", config_group, ANY, ANY },
-    { "gs_config_set key", config_key, ANY, GS_BAD_CONFIG },
+    { "gs_config_load path", config_load, ANY, GS_BAD_CONFIG },
+    { "gs_config_set group", config_group, GS_INVALID, ANY },
+    { "gs_config_set key", config_key, GS_INVALID, GS_BAD_CONFIG },
     { "gs_config_set value", config_value, ANY, GS_BAD_CONFIG },
     { "gs_config_set default_store", config_stores, ANY, GS_BAD_CONFIG },
-    { "gs_config_reserve_store id", reserved_id, ANY, ANY },
-    { "gs_config_reserve_store driver", reserved_driver, GS_BAD_CONFIG, GS_BAD_CONFIG },
+    { "gs_config_reserve_store id", reserved_id, GS_INVALID, ANY },
+    { "gs_config_reserve_store driver", reserved_driver, GS_INVALID, GS_BAD_CONFIG },
     { "gs_registry_resolve uri", resolve, GS_UNKNOWN_SCHEME, GS_UNKNOWN_SCHEME },
     { "gs_location_parse uri", parse, GS_UNKNOWN_SCHEME, GS_UNKNOWN_SCHEME },
     { "gs_add image_id", add_id, GS_INVALID, GS_INVALID },

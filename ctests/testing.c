@@ -225,6 +225,7 @@ int as_nobody(void (*function)(void *), void *argument)
     MUST(child >= 0);
     if (child > 0)
         return wait_for(child);
+    check_forget();
     MUST(setresgid(NOBODY, NOBODY, NOBODY) == 0);
     MUST(setresuid(NOBODY, NOBODY, NOBODY) == 0);
     function(argument);
