@@ -1,4 +1,5 @@
-# `cpack -G DEB` makes three packages: the library, what programs are built with, the tools.
+# `cpack -G DEB` makes these packages: the library, what programs are built with, the tools, and
+# where nbdkit's header is, the nbdkit plugin.
 
 if(NOT GLANCE_STORE_INSTALL OR NOT GLANCE_STORE_BUILD_TOOLS)
   return()
@@ -12,6 +13,9 @@ set(CPACK_PACKAGE_CONTACT "${GLANCE_STORE_PACKAGE_CONTACT}")
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_STRIP_FILES ON)
 set(CPACK_COMPONENTS_ALL runtime development tools)
+if(TARGET nbdkit-glance-store-plugin)
+  list(APPEND CPACK_COMPONENTS_ALL nbdkit)
+endif()
 
 set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
@@ -51,6 +55,15 @@ set(CPACK_DEBIAN_TOOLS_DESCRIPTION
     "store virtual machine images in any backend - command line
 The glance-store command adds, fetches, measures, copies and removes disk
 images in the backends that libglance-store0 speaks to.")
+
+set(CPACK_DEBIAN_NBDKIT_PACKAGE_NAME nbdkit-plugin-glance-store)
+set(CPACK_DEBIAN_NBDKIT_PACKAGE_SECTION admin)
+set(CPACK_DEBIAN_NBDKIT_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_NBDKIT_PACKAGE_DEPENDS "libglance-store0 (>= ${PROJECT_VERSION}), nbdkit (>= 1.26)")
+set(CPACK_DEBIAN_NBDKIT_DESCRIPTION
+    "store virtual machine images in any backend - nbdkit plugin
+Serves a disk image over NBD from the backend that holds it, so that virtual
+machines boot from it and QEMU's tools read it without a copy.")
 
 foreach(component IN LISTS CPACK_COMPONENTS_ALL)
   string(TOUPPER "${component}" variable)

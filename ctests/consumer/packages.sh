@@ -5,7 +5,8 @@ source "$(dirname "$0")/common.sh"
 cpack -G DEB --config "$BUILD/CPackConfig.cmake" -B "$work/packages" >"$work/log" 2>&1 || fail "$(cat "$work/log")"
 cd "$work/packages"
 names=$(for package in *.deb; do dpkg-deb -f "$package" Package; done | sort | tr '\n' ' ')
-[[ $names == 'glance-store-tools libglance-store-dev libglance-store0 ' ]] || fail "the packages are: $names"
+packages='glance-store-tools libglance-store-dev libglance-store0 nbdkit-plugin-glance-store '
+[[ $names == "$packages" ]] || fail "the packages are: $names"
 
 # has PACKAGE FIELD PATTERN: what the package says of itself.
 has()
@@ -31,7 +32,7 @@ holds()
 
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$SOURCE/Cargo.toml")
 lib='/usr/lib(/[a-z0-9_-]+)?'
-for package in libglance-store0 libglance-store-dev glance-store-tools; do
+for package in $packages; do
     has "$package" Version "^$version-"
     has "$package" Architecture "^$(dpkg --print-architecture)$"
     has "$package" Maintainer '^.+ <.+@.+>$'
@@ -44,12 +45,17 @@ has libglance-store-dev Depends "^libglance-store0 \(= $version-1\)$"
 has glance-store-tools Section '^admin$'
 has glance-store-tools Depends 'libc6 \(>='
 has glance-store-tools Depends "libglance-store0 \(>= $version\)"
+has nbdkit-plugin-glance-store Section '^admin$'
+has nbdkit-plugin-glance-store Depends "libglance-store0 \(>= $version\)"
+has nbdkit-plugin-glance-store Depends 'nbdkit \(>='
 
 holds libglance-store0 "$lib/libglance_store\.so\.0" "$lib/libglance_store\.so\.$version"
 holds libglance-store-dev /usr/include/glance_store.h "$lib/libglance_store\.so" "$lib/libglance_store\.a" \
     "$lib/pkgconfig/glance_store\.pc" "$lib/cmake/glance_store/glance_store-config(-version)?\.cmake"
 holds glance-store-tools /usr/bin/glance-store /usr/share/man/man1/glance-store.1.gz \
     /usr/share/bash-completion/completions/glance-store
+holds nbdkit-plugin-glance-store "$(pkg-config --variable=plugindir nbdkit)/nbdkit-glance-store-plugin\.so" \
+    /usr/share/man/man1/nbdkit-glance-store-plugin.1.gz
 
 dpkg-deb -e libglance-store0_*.deb control
 grep -qx 'libglance_store 0 libglance-store0 .*' control/shlibs || fail 'shlibs is wrong'
@@ -66,13 +72,16 @@ touch "$root/var/lib/dpkg/status"
 ln -s /bin/true "$work/bin/ldconfig"
 PATH=$work/bin:$PATH:/usr/sbin:/sbin fakeroot dpkg --root="$root" --log="$work/dpkg.log" --force-not-root \
     --force-script-chrootless --force-depends -i ./*.deb >"$work/log" 2>&1 || fail "$(cat "$work/log")"
-for package in libglance-store0 libglance-store-dev glance-store-tools; do
+for package in $packages; do
     dpkg-query --admindir="$root/var/lib/dpkg" -W -f '${Status}\n' "$package" | grep -qx 'install ok installed' ||
         fail "$package is not installed"
 done
 
-# The command line has no library path of its own and works from there.
-! readelf -d "$root/usr/bin/glance-store" | grep -E 'RPATH|RUNPATH' || fail 'the command line has a library path'
+# The programs have no library path of their own and work from there.
+plugin=$(find "$root/usr/lib" -name nbdkit-glance-store-plugin.so)
+for program in "$root/usr/bin/glance-store" "$plugin"; do
+    ! readelf -d "$program" | grep -E 'RPATH|RUNPATH' || fail "$program has a library path"
+done
 library=$(dirname "$(find "$root/usr/lib" -name libglance_store.so.0)")
 head -c 100000 /dev/urandom >"$work/disk"
 export HOME=$work/home LD_LIBRARY_PATH=$library
@@ -80,7 +89,10 @@ mkdir "$HOME"
 uri=$("$root/usr/bin/glance-store" add -q "$work/disk")
 "$root/usr/bin/glance-store" get "$uri" "$work/copy"
 cmp "$work/disk" "$work/copy"
-man -l "$root/usr/share/man/man1/glance-store.1.gz" >/dev/null
+nbdkit "$plugin" --version | grep -qx "glance-store $version" || fail 'nbdkit does not load the plugin'
+for page in glance-store nbdkit-glance-store-plugin; do
+    man -l "$root/usr/share/man/man1/$page.1.gz" >/dev/null
+done
 
 # And so does a program built with the development package.
 export PKG_CONFIG_PATH=$library/pkgconfig

@@ -1,0 +1,26 @@
+# The nbdkit plugin, where nbdkit's header is. It is installed below the prefix as nbdkit's own plugins
+# are below nbdkit's: with the same prefix, that is where nbdkit looks.
+find_package(PkgConfig QUIET)
+if(PKG_CONFIG_FOUND)
+  pkg_check_modules(NBDKIT QUIET nbdkit>=1.26)
+endif()
+if(NOT NBDKIT_FOUND)
+  message(STATUS "No nbdkit plugin: nbdkit 1.26 or newer not found (Debian: nbdkit-plugin-dev)")
+  return()
+endif()
+
+add_library(nbdkit-glance-store-plugin MODULE nbdkit-glance-store-plugin.c)
+target_include_directories(nbdkit-glance-store-plugin PRIVATE ${NBDKIT_INCLUDE_DIRS})
+target_link_libraries(nbdkit-glance-store-plugin PRIVATE glance_store::glance_store)
+target_compile_definitions(nbdkit-glance-store-plugin PRIVATE _GNU_SOURCE)
+target_compile_options(nbdkit-glance-store-plugin PRIVATE -Wall -Wextra -pedantic -Werror)
+set_target_properties(nbdkit-glance-store-plugin PROPERTIES PREFIX "" C_VISIBILITY_PRESET hidden)
+
+if(GLANCE_STORE_INSTALL)
+  pkg_get_variable(nbdkit_prefix nbdkit prefix)
+  pkg_get_variable(nbdkit_plugins nbdkit plugindir)
+  file(RELATIVE_PATH plugins_below_prefix "${nbdkit_prefix}" "${nbdkit_plugins}")
+  set(GLANCE_STORE_NBDKIT_PLUGIN_DIR "${plugins_below_prefix}" CACHE STRING "Where the nbdkit plugin is installed")
+  install_program(nbdkit-glance-store-plugin "${GLANCE_STORE_NBDKIT_PLUGIN_DIR}" nbdkit)
+  install_manual(nbdkit-glance-store-plugin nbdkit)
+endif()
