@@ -20,13 +20,19 @@ qemu-utils       qemu-img
 e2fsprogs        mke2fs
 valgrind         valgrind
 util-linux       unshare mount
+openssl          openssl
+nginx            nginx
+nbdkit           nbdkit
+nbdkit-plugin-dev  nbdkit.pc
+libnbd-bin       nbdcopy nbdinfo
 '
 
 has()
 {
     case $1 in
-        # No command, but what makes an environment that can install packages.
+        # No commands, but what makes an environment that can install packages, and headers.
         python3-ensurepip) python3 -m ensurepip --version ;;
+        nbdkit.pc) pkg-config --exists nbdkit ;;
         *) PATH=$PATH:/usr/sbin:/sbin command -v "$1" ;;
     esac >/dev/null 2>&1
 }
@@ -64,7 +70,28 @@ install_packages()
         exit 1
     fi
     as_root apt-get update -qq
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-remove --no-install-recommends "$@"
+    without_services as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -qq --no-remove --no-install-recommends "$@"
+    # Its program is wanted, not a web server that runs from the next boot on.
+    if [[ " $* " == *' nginx '* ]]; then
+        as_root update-rc.d nginx disable
+    fi
+}
+
+# A package that is installed for the tests starts nothing, unless the machine has its own rules for that.
+policy=/usr/sbin/policy-rc.d
+without_services()
+{
+    if [[ -e $policy ]]; then
+        "$@"
+        return
+    fi
+    trap 'as_root rm -f "$policy"' EXIT
+    printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+    as_root chmod 755 "$policy"
+    "$@"
+    as_root rm -f "$policy"
+    trap - EXIT
 }
 
 # Rust is left to its user: rustup, a distribution or a mirror may be what is wanted.
