@@ -113,6 +113,10 @@ static void adding(void)
     REFUSES("from", gs_copy(store, "id", NULL, uri, NULL, &out, ERR));
     REFUSES("uri", gs_copy(store, "id", store, NULL, NULL, &out, ERR));
     REFUSES("out", gs_copy(store, "id", store, uri, NULL, NULL, ERR));
+
+    REFUSES("store", gs_examine(NULL, uri, NULL, &out, ERR));
+    REFUSES("uri", gs_examine(store, NULL, NULL, &out, ERR));
+    REFUSES("out", gs_examine(store, uri, NULL, NULL, ERR));
     CHECK(out == NULL);
 
     gs_image_info info = GS_IMAGE_INFO_INIT;

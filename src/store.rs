@@ -13,8 +13,8 @@ use crate::location::{Location, StorageUri, shorten};
 use crate::log::{Level, Log};
 use crate::operation::{Cancel, Operation};
 use crate::transfer::{
-    CallbackInput, CallbackSink, ChunkReader, DescriptorInput, DescriptorSink, Digests, HashCore, Input,
-    Pool, Progress, Pump, Runtime, Sink, Source, WriteCallback, kernel_copy,
+    CallbackInput, CallbackSink, ChunkReader, DescriptorInput, DescriptorSink, Digests, Discard, HashCore,
+    Input, Pool, Progress, Pump, Runtime, Sink, Source, WriteCallback, kernel_copy,
 };
 
 /// Told how many bytes are done and, where known, how many there are; false stops the call.
@@ -201,15 +201,26 @@ impl Store {
         if self.identity.is_named_in_metadata {
             metadata.insert("store".into(), self.identity.id.clone().into());
         }
-        Ok(Image {
-            location: stored.location,
+        Ok(self.image(stored.location, size, metadata, &checks, &digests))
+    }
+
+    fn image(
+        &self,
+        location: Location,
+        size: u64,
+        metadata: Map<String, Value>,
+        checks: &Checks,
+        digests: &Digests,
+    ) -> Image {
+        Image {
+            location,
             store_id: self.identity.id.clone(),
             size,
-            checksum: checks.checksum(&digests).to_owned(),
-            multihash: checks.multihash(&digests).to_owned(),
+            checksum: checks.checksum(digests).to_owned(),
+            multihash: checks.multihash(digests).to_owned(),
             hash_name: checks.hash_name(),
             metadata,
-        })
+        }
     }
 
     fn pump(
@@ -321,6 +332,18 @@ impl Store {
         kernel_copy(&self.runtime, &call.op, file, range, sink, &mut progress)
             .and_then(|copied| if copied { progress.finish(total).map(|()| true) } else { Ok(false) })
             .map_err(|error| self.at_uri("get", uri, error))
+    }
+
+    /// Reads a whole image, and tells of it what was told when it was added.
+    pub fn examine(&self, uri: &str, mut call: Call<'_>) -> Result<Image> {
+        let location = self.locate(uri)?;
+        let mut download = self.open(&call.op, uri, Part::default())?;
+        let checks = std::mem::take(&mut call.checks);
+        let (size, digests) = self
+            .pump(download.length(), &checks, &mut call, download.as_mut(), &mut Discard)
+            .and_then(|(size, digests)| checks.verify(&digests).map(|()| (size, digests)))
+            .map_err(|error| self.at("examine", &location, error))?;
+        Ok(self.image(location, size, Map::new(), &checks, &digests))
     }
 
     pub fn size(&self, uri: &str, op: &Operation) -> Result<u64> {

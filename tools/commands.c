@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "digest.h"
 #include "failure.h"
 #include "files.h"
 
@@ -279,6 +278,17 @@ static void print_location(struct session *session, const gs_store *store, const
     output_size(out, "size", size);
 }
 
+/* Reads the whole image; `image` then tells its hashes. */
+static int examine(struct session *session, gs_store *store, gs_image **image)
+{
+    gs_opts options = session_transfer(session);
+    gs_error *error;
+    gs_status status = gs_examine(store, session->args->operands[0], &options, image, &error);
+
+    progress_end(&session->progress);
+    return status == GS_OK ? EXIT_DONE : fail_status(status, error);
+}
+
 static int info_of(struct session *session, gs_store *store, const gs_location *location)
 {
     const struct args *args = session->args;
@@ -287,7 +297,7 @@ static int info_of(struct session *session, gs_store *store, const gs_location *
     int code = get_size(session, store, &size);
 
     if (code == EXIT_DONE && (args->hash != NULL || args->checksum != NULL))
-        code = digest(session, store, args->operands[0], &image);
+        code = examine(session, store, &image);
     if (code != EXIT_DONE)
         return code;
     output_record_begin(&session->output);

@@ -63,7 +63,7 @@ static void escape_dollars(char *escaped, const char *text)
     } while (*text++ != '\0');
 }
 
-int config_file_store(gs_config *config, const char *directory)
+static int file_store(gs_config *config, const char *directory)
 {
     char escaped[2 * PATH_MAX];
     int code = set(config, "glance_store", "stores", "file");
@@ -82,7 +82,7 @@ static int own_store(gs_config *config)
     char path[PATH_MAX];
     int code = own_images_directory(path, sizeof path);
 
-    return code == EXIT_DONE ? config_file_store(config, path) : code;
+    return code == EXIT_DONE ? file_store(config, path) : code;
 }
 
 static int load_files(gs_config *config, const struct args *args)

@@ -5,10 +5,7 @@
 #include "args.h"
 #include "glance_store.h"
 
-/* Whatever the command line and the environment say.  Returns an exit code, as below. */
+/* Whatever the command line and the environment say.  Returns an exit code. */
 int config_fill(gs_config *config, const struct args *args);
-
-/* One file store in `directory` (shorter than PATH_MAX), the default one. */
-int config_file_store(gs_config *config, const char *directory);
 
 #endif

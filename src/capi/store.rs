@@ -359,6 +359,33 @@ pub unsafe extern "C" fn gs_get_size(
     }
 }
 
+/// Reads a whole image and tells its size, checksum and multihash as if it were added now; nothing is
+/// stored.  The metadata is empty.  `opts` (nullable) is as for gs_add.  The result is yours to free
+/// with gs_image_free.
+///
+/// `GS_NOT_FOUND`, `GS_FORBIDDEN`, `GS_VERIFY_FAILED`, `GS_UNKNOWN_HASH`, `GS_CANCELLED`, `GS_TIMEOUT`,
+/// `GS_NOT_SUPPORTED`, `GS_UNKNOWN_SCHEME` and `GS_BAD_URI`.  Since 0.1.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn gs_examine(
+    store: *mut gs_store,
+    uri: *const c_char,
+    opts: *const gs_opts,
+    out: *mut *mut gs_image,
+    err: *mut *mut gs_error,
+) -> gs_status {
+    // SAFETY: the header's rules for pointers.
+    unsafe {
+        fallible(err, || {
+            let store = store_of(store, "store")?;
+            let (uri, out) = (string(uri, "uri")?, output(out, "out")?);
+            let call = Options::read(opts, Purpose::Store)?.store_call()?;
+            give(store.examine(uri, call)?, out);
+            Ok(())
+        })
+    }
+}
+
 /// Deletes an image.  Of `opts` (nullable) it uses cancel, context and timeout_ms.
 ///
 /// `GS_NOT_FOUND`, `GS_FORBIDDEN`, `GS_IN_USE`, `GS_NOT_SUPPORTED` when the store only reads,

@@ -19,7 +19,7 @@ pub use kernel_copy::kernel_copy;
 pub use pump::{Progress, Pump};
 pub use queue::{AbandonOnDrop, Queue};
 pub use runtime::{Runtime, Worker};
-pub use sink::{CallbackSink, DescriptorSink, WriteCallback};
+pub use sink::{CallbackSink, DescriptorSink, Discard, WriteCallback};
 
 use crate::error::Result;
 use crate::operation::Operation;

@@ -24,6 +24,15 @@ use crate::operation::Operation;
 /// -errno.
 pub type WriteCallback<'a> = &'a mut dyn FnMut(Option<&[u8]>, u64, u64) -> i32;
 
+/// Where the bytes of an image go that is only looked at.
+pub struct Discard;
+
+impl Sink for Discard {
+    fn put(&mut self, _: &Operation, _: Piece) -> Result<()> {
+        Ok(())
+    }
+}
+
 /// Hands every piece to a callback.
 pub struct CallbackSink<'a> {
     write: WriteCallback<'a>,
