@@ -202,15 +202,14 @@ fn reopen_unblocked(fd: BorrowedFd<'_>) -> Option<File> {
 /// a signal that ends the process.
 pub fn without_signals<T>(write: impl FnOnce() -> nix::Result<T>) -> nix::Result<T> {
     let signals = SigSet::from_iter([Signal::SIGPIPE, Signal::SIGXFSZ]);
+    // Before anything is written: without it a signal could not be taken away.
+    let pending = SignalFd::with_flags(&signals, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
     let before = SigSet::thread_get_mask()?;
     signals.thread_block()?;
     let result = write();
-    if matches!(result, Err(Errno::EPIPE | Errno::EFBIG)) {
-        // Takes the signal that came with the error away before the mask lets it through.
-        if let Ok(pending) = SignalFd::with_flags(&signals, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC) {
-            let _ = pending.read_signal();
-        }
-    }
+    // Also after a success: a write that was cut short by the other end counts what it wrote and raises
+    // the signal all the same.
+    while matches!(pending.read_signal(), Ok(Some(_))) {}
     before.thread_set_mask()?;
     result
 }
