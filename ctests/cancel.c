@@ -271,7 +271,7 @@ static void not_triggered(const uint8_t *data)
 
 int main(void)
 {
-    image_len = small_run() ? MiB : 16 * MiB;
+    image_len = small_run() ? 4 * MiB : 16 * MiB;
     uint8_t *data = new_data(image_len, RANDOM_DATA);
     dir = new_dir();
     gs_registry *reg = file_registry(dir);

@@ -233,7 +233,8 @@ int as_nobody(void (*function)(void *), void *argument)
     _exit(check_result());
 }
 
-void forbid_unnamed_files(void)
+/* The system call fails with `errnum`, or only if its argument has one of the bits. */
+static void forbid(uint32_t number, unsigned argument, uint32_t bits, int errnum)
 {
 #if defined(__x86_64__)
     enum { ARCHITECTURE = AUDIT_ARCH_X86_64 };
@@ -242,15 +243,15 @@ void forbid_unnamed_files(void)
 #else
     enum { ARCHITECTURE = 0 };
 #endif
-    enum { FLAG = O_TMPFILE & ~O_DIRECTORY, FLAGS_ARGUMENT = offsetof(struct seccomp_data, args[2]) };
+    const uint32_t     low_half = (uint32_t)(offsetof(struct seccomp_data, args) + argument * sizeof(uint64_t));
     struct sock_filter filter[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)ARCHITECTURE, 0, 5),
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 0, 3),
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, FLAGS_ARGUMENT),
-        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, FLAG, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EOPNOTSUPP),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, low_half),
+        BPF_JUMP(bits ? BPF_JMP | BPF_JSET | BPF_K : BPF_JMP | BPF_JGE | BPF_K, bits, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (uint32_t)errnum),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
     struct sock_fprog program = { sizeof filter / sizeof *filter, filter };
@@ -258,7 +259,19 @@ void forbid_unnamed_files(void)
         && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
     if (!installed)
         SKIP("this process may not install a system call filter: %s", strerror(errno));
+}
+
+void forbid_unnamed_files(void)
+{
+    enum { FLAG = O_TMPFILE & ~O_DIRECTORY };
+    forbid(SYS_openat, 2, FLAG, EOPNOTSUPP);
     MUST(open("/tmp", O_TMPFILE | O_WRONLY, 0600) == -1 && errno == EOPNOTSUPP);
+}
+
+void forbid_system_call(long number)
+{
+    forbid((uint32_t)number, 0, 0, ENOSYS);
+    MUST(syscall(number, -1, 0, 0, 0, 0, 0) == -1 && errno == ENOSYS);
 }
 
 /* ---- Registries ---------------------------------------------------------- */
