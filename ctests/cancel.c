@@ -209,6 +209,11 @@ static void by_callback(const uint8_t *data)
     FAILS(GS_CANCELLED, gs_add(store, "new", image_len, source_read, &source, &opts, &image, ERR));
     gs_cancel_free(token);
 
+    opts = cancellable();
+    opts.verify = verify_and_trigger;
+    FAILS(GS_CANCELLED, gs_copy(store, "new", store, uri, &opts, &image, ERR));
+    gs_cancel_free(token);
+
     CHECK(image == NULL);
     CHECK_STR(before, listing(dir));
     sink_free(&sink);

@@ -84,10 +84,12 @@ static void no_inodes(void)
     struct source source = { 0 };
     gs_image     *image = NULL;
     dir = new_dir();
-    mount_tmpfs(dir, "size=1m,nr_inodes=2,mode=755");
+    mount_tmpfs(dir, "size=1m,nr_inodes=10,mode=755");
     gs_registry *reg = file_registry(dir);
     store = default_store(reg);
     add_bytes(store, "image", "abc", 3);
+    for (int fd, i = 0; (fd = open(text("%s/filler-%d", dir, i), O_WRONLY | O_CREAT, 0600)) >= 0; i++)
+        close(fd);
     const char *before = listing(dir);
     check_context("no inode left");
     too_full(RETURNS(gs_add(store, "new", 0, source_read, &source, NULL, &image, ERR)), image, before, ENOSPC);

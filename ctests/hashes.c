@@ -116,6 +116,7 @@ static void names(void)
         check_context("gs_hash_names lists %s", listed[count]);
         CHECK(known);
         CHECK(gs_has(text("hash:%s", listed[count])));
+        CHECK(count == 0 || strcmp(listed[count - 1], listed[count]) < 0);
     }
     check_context("gs_hash_names");
     CHECK_SIZE(HASHES, count);

@@ -1,7 +1,6 @@
 /* Descriptors of any kind, both ways: files (from the present position), pipes
  * and sockets, blocking or not, and files opened for appending. The caller's
- * descriptor stays open and keeps its flags.
- *   roundtrip_fd [without_kernel_copies] */
+ * descriptor stays open and keeps its flags. */
 #include "testing.h"
 
 #include <errno.h>
@@ -10,7 +9,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 static const char *dir;     /* of the store */
@@ -224,13 +222,8 @@ static void null_device(const char *uri)
     close(fd);
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
-    if (argc > 1 && strcmp(argv[1], "without_kernel_copies") == 0) {
-        forbid_system_call(SYS_copy_file_range);
-        forbid_system_call(SYS_sendfile);
-        forbid_system_call(SYS_splice);
-    }
     static const size_t sizes[] = { 0, 1, 4095, 64 * KiB, 64 * KiB + 1, MiB - 1, 3 * MiB + 5 };
     dir = new_dir();
     scratch = new_dir();

@@ -268,10 +268,28 @@ void forbid_unnamed_files(void)
     MUST(open("/tmp", O_TMPFILE | O_WRONLY, 0600) == -1 && errno == EOPNOTSUPP);
 }
 
-void forbid_system_call(long number)
+static void forbid_system_call(long number)
 {
     forbid((uint32_t)number, 0, 0, ENOSYS);
     MUST(syscall(number, -1, 0, 0, 0, 0, 0) == -1 && errno == ENOSYS);
+}
+
+/* GS_TEST_WITHOUT names what an older kernel or another file system lacks. */
+static void __attribute__((constructor)) do_without(void)
+{
+    const char *what = getenv("GS_TEST_WITHOUT");
+    if (!what)
+        return;
+    if (strcmp(what, "unnamed_files") == 0) {
+        forbid_unnamed_files();
+    } else if (strcmp(what, "openat2") == 0) {
+        forbid_system_call(SYS_openat2);
+    } else {
+        MUST(strcmp(what, "kernel_copies") == 0);
+        forbid_system_call(SYS_copy_file_range);
+        forbid_system_call(SYS_sendfile);
+        forbid_system_call(SYS_splice);
+    }
 }
 
 /* ---- Registries ---------------------------------------------------------- */
