@@ -69,7 +69,8 @@ class Exchange(Case):
         reference, ours = self.both
         content = images()["random"]
         store = self.stores[0]
-        uri = reference.add("image", self.write("source", content), store=store)[0]
+        told = reference.add("image", self.write("source", content), store=store)
+        uri = told[0]
         image_store = ours.registry.resolve(uri)
         self.assertEqual(b"".join(image_store.chunks(uri)), content)
         self.assertEqual(image_store.read(uri, offset=65535, length=65538),
@@ -77,6 +78,9 @@ class Exchange(Case):
         with image_store.open(uri) as reader:
             self.assertEqual(reader.size, len(content))
             self.assertEqual(reader.pread(4096, len(content) - 4000), content[-4000:])
+        examined = image_store.examine(uri, hash_name="sha512")
+        self.assertEqual((examined.uri, examined.size, examined.checksum, examined.multihash),
+                         told[:4])
         with open(self.path("copy"), "wb", buffering=0) as target:
             image_store.get(uri, target, expect_checksum=hashlib.md5(content).hexdigest())
         with open(self.path("copy"), "rb") as target:

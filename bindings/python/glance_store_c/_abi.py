@@ -103,6 +103,7 @@ _PROTOTYPES = {
     "gs_get": (c_int32, c_void_p, c_char_p, WRITE, c_void_p, _OPTS, ERROR),
     "gs_get_fd": (c_int32, c_void_p, c_char_p, c_int, _OPTS, ERROR),
     "gs_get_size": (c_int32, c_void_p, c_char_p, _OPTS, POINTER(c_uint64), ERROR),
+    "gs_examine": (c_int32, c_void_p, c_char_p, _OPTS, _OUT, ERROR),
     "gs_delete": (c_int32, c_void_p, c_char_p, _OPTS, ERROR),
     "gs_set_acls": (c_int32, c_void_p, c_char_p, c_bool, STRINGS, STRINGS, _OPTS, ERROR),
     "gs_reader_open": (c_int32, c_void_p, c_char_p, _OPTS, _OUT, ERROR),

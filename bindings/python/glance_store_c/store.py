@@ -35,9 +35,9 @@ class Store:
     Options that every call takes by name: `cancel`, a Cancel; `context`, a Context; `timeout` of
     the whole call in seconds.  Those that move an image also take `progress`, called with the bytes
     done and the total or None; `hash_name`, `expect_checksum` and `expect_multihash`, hashes in hex
-    that the data must have.  `add` and `copy_from` also take `verify`, which sees every byte before
-    the image is committed, and `checksum=False` for no MD5.  An exception that a callback raises
-    stops the call and comes out of it.
+    that the data must have.  `add`, `copy_from` and `examine` also take `verify`, which sees every
+    byte before an image is committed, and `checksum=False` for no MD5.  An exception that a callback
+    raises stops the call and comes out of it.
     """
 
     def __init__(self, registry, pointer):
@@ -135,6 +135,15 @@ class Store:
             call(lib.gs_get_size, pointer, origin, opts, ctypes.byref(size))
             return size.value
         return self._run(Call(**options), get_size)
+
+    def examine(self, uri, **options):
+        """Reads an image and returns the Image that an add of it would; stores nothing.
+
+        It takes the options of `add`.
+        """
+        origin = encode(uri, "uri")
+        return self._run(Call(**options), lambda pointer, opts: Image._take(
+            created(lib.gs_examine, pointer, origin, opts)))
 
     def delete(self, uri, **options):
         """Removes an image."""

@@ -35,8 +35,9 @@ class Frees(StoreCase):
     # Each call on the main thread has a gs_cancel of its own, for Ctrl-C.
 
     def test_images(self):
-        with self.frees(image=2, cancel=2):
+        with self.frees(image=3, cancel=3):
             image = self.store.add("other", b"abc")
+            self.store.examine(image.uri)
             self.store.copy_from("copy", self.store, image.uri)
 
     def test_errors(self):

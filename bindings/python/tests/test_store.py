@@ -234,6 +234,17 @@ class Others(StoreCase):
             with self.subTest(gone.__name__), self.assertRaises(exceptions.NotFound):
                 gone(uri)
 
+    def test_examine(self):
+        added = self.store.add("image", DATA, hash_name="sha512")
+        seen = hashlib.sha1()
+        self.assertEqual(self.store.examine(added.uri, hash_name="sha512", verify=seen.update,
+                                            expect_multihash=added.multihash), added)
+        self.assertEqual(seen.hexdigest(), hashlib.sha1(DATA).hexdigest())
+        with self.assertRaises(exceptions.Invalid):
+            self.store.examine(added.uri, expect_checksum="0" * 32)
+        with self.assertRaises(exceptions.NotFound):
+            self.store.examine(added.uri + "x")
+
     def test_set_acls_is_answered_by_the_store(self):
         uri = self.store.add("image", b"abc").uri
         with self.assertRaises(gs.GlanceStoreException) as caught:
