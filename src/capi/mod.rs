@@ -8,28 +8,17 @@
 // The contract's functions take as many arguments as C callers are used to.
 #![allow(clippy::too_many_arguments)]
 
-// In the order in which the header has their items.
+pub mod cancel;
+pub mod config;
 pub mod error;
-
+pub mod image;
+pub mod location;
+pub mod opts;
+pub mod reader;
+pub mod registry;
+pub mod store;
 pub mod version;
 
-pub mod cancel;
-
-pub mod config;
-
-pub mod registry;
-
-pub mod store;
-
-pub mod location;
-
-pub mod opts;
-
-pub mod image;
-
-pub mod reader;
-
-// What they share.
 mod boundary;
 mod handle;
 mod sized;

@@ -10,6 +10,7 @@ mod pump;
 mod queue;
 mod runtime;
 mod sink;
+mod workers;
 
 pub use buffers::{Piece, Pool, for_zeroes};
 pub use chunk_reader::{CallbackInput, ChunkReader, Input};
@@ -18,7 +19,7 @@ pub use hash_core::{Digests, HashCore};
 pub use kernel_copy::kernel_copy;
 pub use pump::{Progress, Pump};
 pub use queue::{AbandonOnDrop, Queue};
-pub use runtime::{Runtime, Worker};
+pub use runtime::{Runtime, Task, Worker};
 pub use sink::{CallbackSink, DescriptorSink, Discard, WriteCallback};
 
 use crate::error::Result;

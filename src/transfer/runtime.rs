@@ -1,17 +1,21 @@
 //! The threads of the library.
 //!
 //! One runtime serves all registries of the process: it starts with the first call that needs it and
-//! ends with the last registry.  Its threads are named `gs-worker` and block every signal, so that no
+//! ends with the last registry.  Its threads are named `gs-worker` or `gs-io` and block every signal, so that no
 //! handler of the host and no SIGPIPE ever runs on them.
 
+use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::task::Poll;
 use std::time::Duration;
 
-use nix::sys::signal::SigSet;
 use once_cell::sync::{Lazy, OnceCell};
 use tokio::runtime::{Builder, Handle};
+use tokio::task::AbortHandle;
 
+use super::workers::{Workers, with_signals_blocked};
 use crate::error::{Error, Kind, Result};
 use crate::operation::{Doorbell, Operation};
 
@@ -19,13 +23,12 @@ use crate::operation::{Doorbell, Operation};
 /// on a dead NFS server, takes that long; it is left behind.
 const SHUTDOWN_TIME: Duration = Duration::from_secs(5);
 
-/// More threads than any host gives: a call starts up to four workers that wait for each other, so a
-/// small bound could starve calls that run side by side.
-const MAX_WORKERS: usize = 1 << 20;
-
 static SHARED: Lazy<Mutex<Weak<Runtime>>> = Lazy::new(Mutex::default);
 
 pub struct Runtime {
+    /// For work that blocks.
+    workers: Workers,
+    /// For networks; starts with the first call that needs it.
     tokio: OnceCell<tokio::runtime::Runtime>,
     pid: u32,
 }
@@ -39,7 +42,7 @@ impl Runtime {
             Some(runtime) if runtime.pid == pid => runtime,
             // None yet, or one whose threads stayed behind in the parent process.
             _ => {
-                let runtime = Arc::new(Runtime { tokio: OnceCell::new(), pid });
+                let runtime = Arc::new(Runtime { workers: Workers::default(), tokio: OnceCell::new(), pid });
                 *shared = Arc::downgrade(&runtime);
                 runtime
             }
@@ -47,15 +50,15 @@ impl Runtime {
     }
 
     fn tokio(&self) -> Result<&tokio::runtime::Runtime> {
-        self.tokio.get_or_try_init(|| {
-            with_signals_blocked(|| {
-                Builder::new_multi_thread()
-                    .worker_threads(1)
-                    .max_blocking_threads(MAX_WORKERS)
-                    .thread_name("gs-worker")
-                    .build()
-            })
-            .map_err(|error| Error::from_os(Kind::Failed, "cannot start the library's threads", &error))
+        let build = || {
+            let mut builder = Builder::new_multi_thread();
+            with_signals_blocked(|| builder.worker_threads(1).thread_name("gs-io").enable_all().build())
+        };
+        self.tokio.get_or_try_init(|| match catch_unwind(build) {
+            Ok(Ok(tokio)) => Ok(tokio),
+            Ok(Err(error)) => Err(Error::from_os(Kind::Failed, "cannot start the network thread", &error)),
+            // That is how tokio tells that the system gives it no thread.
+            Err(_) => Err(Error::new(Kind::Failed, "cannot start the network thread: too many threads")),
         })
     }
 
@@ -65,13 +68,11 @@ impl Runtime {
         T: Send + 'static,
         F: FnOnce() -> Result<T> + Send + 'static,
     {
-        let tokio = self.tokio()?;
-        let slot = Arc::new(Slot { result: Mutex::new(None), bell: op.bell().clone() });
+        let slot = Slot::new(op);
         let filled = slot.clone();
-        let body = move || filled.fill(catch_unwind(AssertUnwindSafe(work)));
-        // tokio panics when the system gives it no thread at all.
-        catch_unwind(AssertUnwindSafe(|| with_signals_blocked(|| tokio.spawn_blocking(body))))
-            .map_err(|_| Error::new(Kind::Failed, "cannot start a thread: the system's limit is reached"))?;
+        self.workers
+            .start(move || filled.fill(catch_unwind(AssertUnwindSafe(work))))
+            .map_err(|error| Error::from_os(Kind::Failed, "cannot start a thread", &error))?;
         Ok(Worker { slot })
     }
 
@@ -85,35 +86,58 @@ impl Runtime {
         op.check()?;
         if op.is_limited() { self.spawn(op, work)?.join(op) } else { work() }
     }
+
+    /// Starts a future on the network thread.
+    pub fn start<T, F>(&self, op: &Operation, future: F) -> Result<Task<T>>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        let tokio = self.tokio()?;
+        let slot = Slot::new(op);
+        let filled = slot.clone();
+        let running = tokio.spawn(async move { filled.fill(caught(future).await) }).abort_handle();
+        Ok(Task { slot, running })
+    }
+
+    /// Runs a future on the network thread and waits for it on the caller's.  When the call is cancelled
+    /// or its time is spent the future is dropped, and its sockets close at once.
+    pub fn run<T, F>(&self, op: &Operation, future: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        op.check()?;
+        self.start(op, future)?.join(op)
+    }
 }
 
 impl Drop for Runtime {
     fn drop(&mut self) {
-        let Some(tokio) = self.tokio.take() else {
-            return;
-        };
         if self.pid != std::process::id() {
             // A forked child has none of the threads that shutting down would wait for.
-            std::mem::forget(tokio);
-        } else if Handle::try_current().is_ok() {
-            // One of the runtime's own threads frees the last registry: it cannot wait for itself.
-            std::thread::spawn(move || tokio.shutdown_timeout(SHUTDOWN_TIME));
+            self.workers.forget();
+            std::mem::forget(self.tokio.take());
+            return;
+        }
+        let (workers, tokio) = (std::mem::take(&mut self.workers), self.tokio.take());
+        let shut_down = move || {
+            workers.finish(SHUTDOWN_TIME);
+            if let Some(tokio) = tokio {
+                tokio.shutdown_timeout(SHUTDOWN_TIME);
+            }
+        };
+        if is_own_thread() {
+            // One of the runtime's own threads let go of the last registry: it cannot wait for itself.
+            let _ = with_signals_blocked(|| std::thread::Builder::new().spawn(shut_down));
         } else {
-            tokio.shutdown_timeout(SHUTDOWN_TIME);
+            shut_down();
         }
     }
 }
 
-/// A thread inherits the signal mask of the one that starts it.
-fn with_signals_blocked<T>(start: impl FnOnce() -> T) -> T {
-    let mask = SigSet::thread_get_mask();
-    // Both calls fail only for bad arguments, and these are not.
-    let _ = SigSet::all().thread_block();
-    let started = start();
-    if let Ok(mask) = mask {
-        let _ = mask.thread_set_mask();
-    }
-    started
+fn is_own_thread() -> bool {
+    Handle::try_current().is_ok() || Workers::is_current_thread()
 }
 
 /// Work on a thread of the runtime.  Dropping it leaves the work to itself.
@@ -127,18 +151,56 @@ struct Slot<T> {
 }
 
 impl<T> Slot<T> {
+    fn new(op: &Operation) -> Arc<Self> {
+        Arc::new(Slot { result: Mutex::new(None), bell: op.bell().clone() })
+    }
+
     fn fill(&self, result: std::thread::Result<Result<T>>) {
         let result = result.unwrap_or_else(|panic| Err(Error::from_panic(panic.as_ref())));
         *self.result.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
         self.bell.ring();
+    }
+
+    fn wait(&self, op: &Operation) -> Result<T> {
+        op.wait(|| self.result.lock().unwrap_or_else(PoisonError::into_inner).take())?
     }
 }
 
 impl<T> Worker<T> {
     /// The result, waiting for it on the caller's thread.  It can be had once.
     pub fn join(&self, op: &Operation) -> Result<T> {
-        op.wait(|| self.slot.result.lock().unwrap_or_else(PoisonError::into_inner).take())?
+        self.slot.wait(op)
     }
+}
+
+/// Work that waits without a thread of its own.  Dropping it ends the work where it stands, with all
+/// that it holds: its sockets are closed.
+pub struct Task<T> {
+    slot: Arc<Slot<T>>,
+    running: AbortHandle,
+}
+
+impl<T> Task<T> {
+    /// The result, waiting for it on the caller's thread.  It can be had once.
+    pub fn join(&self, op: &Operation) -> Result<T> {
+        self.slot.wait(op)
+    }
+}
+
+impl<T> Drop for Task<T> {
+    fn drop(&mut self) {
+        self.running.abort();
+    }
+}
+
+/// What `work` comes to, be it a panic.
+async fn caught<T>(work: impl Future<Output = T>) -> std::thread::Result<T> {
+    let mut work = pin!(work);
+    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
+        Ok(polled) => polled.map(Ok),
+        Err(panic) => Poll::Ready(Err(panic)),
+    })
+    .await
 }
 
 #[cfg(test)]
@@ -164,6 +226,36 @@ mod tests {
     }
 
     #[test]
+    fn a_task_hands_over_its_result_or_its_panic() {
+        let (op, runtime) = (Operation::default(), Runtime::shared());
+        assert_eq!(runtime.run(&op, async { Ok(42) }).unwrap(), 42);
+        let error = runtime.run(&op, async { broken() }).unwrap_err();
+        assert_eq!(error.kind(), Kind::Bug);
+        assert!(error.message().contains("broken 2"), "{error}");
+    }
+
+    fn broken() -> Result<()> {
+        panic!("broken {}", 2)
+    }
+
+    #[test]
+    fn a_cancelled_task_lets_go_of_what_it_holds() {
+        let cancel = Arc::new(Cancel::new().unwrap());
+        let op = Operation::new(Some(cancel.clone()), None, Context::default());
+        let (held, released) = mpsc::channel::<()>();
+        let error = Runtime::shared()
+            .run(&op, async move {
+                let _held = held;
+                cancel.trigger();
+                std::future::pending().await
+            })
+            .map(|(): ()| ())
+            .unwrap_err();
+        assert_eq!(error.kind(), Kind::Cancelled);
+        assert!(released.recv().is_err(), "the sender is gone");
+    }
+
+    #[test]
     fn guarded_work_that_hangs_does_not_hold_a_cancelled_call() {
         let cancel = Arc::new(Cancel::new().unwrap());
         let op = Operation::new(Some(cancel.clone()), None, Context::default());
@@ -178,17 +270,6 @@ mod tests {
             .unwrap_err();
         assert_eq!(error.kind(), Kind::Cancelled);
         drop(release);
-    }
-
-    #[test]
-    fn threads_of_the_runtime_block_every_signal() {
-        let op = Operation::default();
-        let blocked = Runtime::shared().spawn(&op, || Ok(SigSet::thread_get_mask().ok())).unwrap();
-        let blocked = blocked.join(&op).unwrap().unwrap();
-        for signal in [nix::sys::signal::SIGPIPE, nix::sys::signal::SIGINT, nix::sys::signal::SIGCHLD] {
-            assert!(blocked.contains(signal), "{signal}");
-        }
-        assert!(!SigSet::thread_get_mask().unwrap().contains(nix::sys::signal::SIGINT));
     }
 
     #[test]
