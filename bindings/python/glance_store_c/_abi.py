@@ -160,14 +160,16 @@ def string_array(texts, what):
     return (c_char_p * (len(encoded) + 1))(*encoded)
 
 
+_PYBUF_READ, _PYBUF_WRITE = 0x100, 0x200
 _view = ctypes.PYFUNCTYPE(ctypes.py_object, c_void_p, ctypes.c_ssize_t, c_int)(
     ("PyMemoryView_FromMemory", ctypes.pythonapi))
 
 
 def readable(address, length):
     """A view of the library's memory; whoever gets it must copy what it keeps."""
-    return _view(address, length, 0x100)
+    return _view(address, length, _PYBUF_READ)
 
 
 def writable(address, length):
-    return _view(address, length, 0x200)
+    """The same, to be filled."""
+    return _view(address, length, _PYBUF_WRITE)
