@@ -292,7 +292,7 @@ static int glance_pread(void *handle, void *buf, uint32_t count, uint64_t offset
         return fail(error);
     if (length == count)
         return 0;
-    nbdkit_error("the image ends at %" PRIu64 ", before %" PRIu64, offset + length, offset + count);
+    nbdkit_error("the image became shorter: of %" PRIu32 " bytes at %" PRIu64 " it has %zu", count, offset, length);
     return -1;
 }
 
