@@ -100,6 +100,31 @@ stop_nbdkit()
     nbdkit_pid=
 }
 
+# open_client: a connection to $nbd that stays open, and reads what it is asked to.
+open_client()
+{
+    coproc CLIENT { stdbuf -oL qemu-io -f raw -r "$nbd" 2>&1; }
+    client=$CLIENT_PID
+}
+
+# asked COMMAND EXPECTED: what qemu-io answers.
+asked()
+{
+    local line=
+    echo "$1" >&"${CLIENT[1]}"
+    while read -r -t 60 line <&"${CLIENT[0]}"; do
+        [[ $line != *"$2"* ]] || return 0
+        [[ $line != *failed* ]] || break
+    done
+    fail "$1: '$line' instead of '$2'"
+}
+
+close_client()
+{
+    echo quit >&"${CLIENT[1]}"
+    wait "$client" || true # it remembers reads that failed
+}
+
 # start_nginx: again on the ports that it had.
 start_nginx()
 {

@@ -16,3 +16,14 @@ assert export["export-size"] == 3000001 and export["block_size_minimum"] == 1, e
 PYTHON
 served 'qemu-io -f raw "$uri" -c "write 0 512" && touch written || true' "${file_store[@]}" "file://$images/odd"
 [[ ! -e written ]] || fail 'it can be written to'
+
+# An image that loses bytes while it is served fails the reads of those, and no others.
+start_nbdkit "${file_store[@]}" "file://$images/odd"
+open_client
+asked 'read 2999000 100' 'read 100/100 bytes'
+truncate --size=2999050 "$images/odd"
+asked 'read 2999000 100' 'read failed: Input/output error'
+asked 'read 2998950 100' 'read 100/100 bytes'
+close_client
+stop_nbdkit
+grep -q 'became shorter' nbdkit.log || fail 'nbdkit does not say why'
