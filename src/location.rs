@@ -16,7 +16,7 @@ impl StorageUri {
     pub fn parse(text: &str) -> Result<Self> {
         let text: String = text.chars().filter(|c| !matches!(c, '\t' | '\r' | '\n')).collect();
         let unknown = |scheme: &str| {
-            let shown = redact_uri(&shorten(&text));
+            let shown = shorten(&redact_uri(&text));
             Error::new(Kind::UnknownScheme, format!("unknown scheme {scheme:?} in the storage URI {shown:?}"))
         };
         let (scheme, rest) = text.split_once(':').ok_or_else(|| unknown(""))?;
@@ -48,7 +48,7 @@ impl StorageUri {
 }
 
 fn bad_uri(text: &str, reason: &str) -> Error {
-    Error::new(Kind::BadUri, format!("bad storage URI {:?}: {reason}", redact_uri(&shorten(text))))
+    Error::new(Kind::BadUri, format!("bad storage URI {:?}: {reason}", shorten(&redact_uri(text))))
 }
 
 /// Enough of a text to recognise it in a message of one line.
@@ -135,7 +135,10 @@ mod tests {
     fn messages_are_short_and_hold_no_secrets() {
         let long = format!("http:/{}", "x".repeat(1 << 20));
         assert!(StorageUri::parse(&long).err().unwrap().message().len() < 400);
-        let uri = StorageUri::parse("http://user:secret@host").unwrap();
-        assert!(!uri.bad("no path").message().contains("secret"));
+        let secret = "secret".repeat(100);
+        for text in [format!("file://user:{secret}@host/x"), format!("s3://key:{secret}@host/x?{secret}")] {
+            let error = StorageUri::parse(&text).unwrap().bad("no path");
+            assert!(!error.message().contains("secret"), "{error}");
+        }
     }
 }

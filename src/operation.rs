@@ -27,18 +27,16 @@ fn new_eventfd() -> Result<EventFd> {
 pub struct Cancel {
     triggered: AtomicBool,
     wake: EventFd,
-    pid: u32,
 }
 
 impl Cancel {
     pub fn new() -> Result<Self> {
-        Ok(Cancel { triggered: AtomicBool::new(false), wake: new_eventfd()?, pid: std::process::id() })
+        Ok(Cancel { triggered: AtomicBool::new(false), wake: new_eventfd()? })
     }
 
-    /// Async-signal-safe: two atomic operations and at most one write(2), no lock, no allocation.
-    /// A child process shares the descriptor with its parent, so there it does nothing.
+    /// Async-signal-safe: one atomic operation and at most one write(2), no lock, no allocation.
     pub fn trigger(&self) {
-        if self.pid == std::process::id() && !self.triggered.swap(true, Ordering::SeqCst) {
+        if !self.triggered.swap(true, Ordering::SeqCst) {
             // The counter of a new eventfd has room for one, so this cannot fail.
             let _ = self.wake.write(1);
         }
@@ -114,24 +112,17 @@ impl Operation {
     /// The same call while it cleans up after a failure: neither the caller's cancel nor the spent
     /// deadline may leave half an image behind.
     pub fn cleanup(&self) -> Operation {
-        Operation {
-            cancel: None,
-            deadline: Some((Instant::now() + CLEANUP_TIME, CLEANUP_TIME)),
-            context: self.context.clone(),
-            bell: self.bell.clone(),
-        }
+        Operation { cancel: None, deadline: None, context: self.context.clone(), bell: self.bell.clone() }
+            .within(CLEANUP_TIME)
     }
 
     /// The same call with at most `limit` left for what comes next.
     pub fn within(&self, limit: Duration) -> Operation {
-        let own = (Instant::now() + limit, limit);
-        let deadline = match self.deadline {
-            Some(call) if call.0 < own.0 => call,
-            _ => own,
-        };
+        // A limit beyond the end of time is none.
+        let own = Instant::now().checked_add(limit).map(|deadline| (deadline, limit));
         Operation {
             cancel: self.cancel.clone(),
-            deadline: Some(deadline),
+            deadline: [self.deadline, own].into_iter().flatten().min(),
             context: self.context.clone(),
             bell: self.bell.clone(),
         }

@@ -241,7 +241,9 @@ impl Store {
     }
 
     fn pool(&self, op: &Operation) -> Pool {
-        Pool::new(op, self.opened.io_size, self.transfer_memory)
+        // Small enough that a few stages can work at the same time within the memory.
+        let largest = usize::try_from(self.transfer_memory / 8).unwrap_or(usize::MAX);
+        Pool::new(op, self.opened.io_size.min(largest), self.transfer_memory)
     }
 
     fn check_can_add(&self) -> Result<()> {

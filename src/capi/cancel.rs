@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::operation::Cancel;
 
 use super::boundary::infallible;
-use super::handle::{self, borrow, opaque};
+use super::handle::{self, opaque, peek};
 
 /// A switch that stops running calls.  May be shared by threads and by any number of calls; free
 /// it when the last of them has returned.  Since 0.1.
@@ -28,8 +28,13 @@ pub extern "C" fn gs_cancel_new() -> *mut gs_cancel {
 /// process of the one that made it, it does nothing.  Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gs_cancel_trigger(cancel: *mut gs_cancel) {
-    // SAFETY: the header's rules for pointers.  Nothing below allocates unless `cancel` is no handle.
-    infallible((), || unsafe { borrow(cancel.cast_const(), "cancel") }.map(|cancel| cancel.trigger()))
+    infallible((), || {
+        // SAFETY: the header's rules for pointers.
+        if let Some(cancel) = unsafe { peek(cancel.cast_const()) } {
+            cancel.trigger();
+        }
+        Ok(())
+    })
 }
 
 /// Frees a switch.  `cancel` is nullable.  Since 0.1.

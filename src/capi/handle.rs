@@ -93,6 +93,23 @@ where
     unsafe { handle(pointer, name) }.map(Handle::body)
 }
 
+/// What is behind `pointer`, if it is a handle that may be used: for signal handlers, in which not even
+/// the text of an error may be made.
+///
+/// # Safety
+/// As for [`handle`].
+pub unsafe fn peek<'a, T: Opaque + 'a>(pointer: *const T) -> Option<&'a T::Body> {
+    if pointer.is_null() {
+        return None;
+    }
+    // SAFETY: as in `handle`.
+    unsafe {
+        let is_one = (*pointer.cast::<AtomicU32>()).load(Ordering::Relaxed) == T::MAGIC;
+        let handle = is_one.then(|| &*pointer.cast::<Handle<T>>())?;
+        (!handle.is_from_before_fork()).then_some(&handle.body)
+    }
+}
+
 /// What is behind `pointer`, to be changed.
 ///
 /// # Safety

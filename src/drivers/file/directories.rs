@@ -25,7 +25,9 @@ pub struct PrioritisedDirectory {
 
 /// Orders data directories by falling priority, keeping the written order among equals.  The same
 /// directory may not have two priorities.
-pub fn ordered(mut directories: Vec<PrioritisedDirectory>) -> std::result::Result<Vec<PrioritisedDirectory>, String> {
+pub fn ordered(
+    mut directories: Vec<PrioritisedDirectory>,
+) -> std::result::Result<Vec<PrioritisedDirectory>, String> {
     for (index, directory) in directories.iter().enumerate() {
         let twin = directories[..index].iter().find(|other| other.path == directory.path);
         if let Some(twin) = twin
@@ -100,7 +102,8 @@ impl Root {
     }
 
     fn matches(&self, names: &[Vec<u8>]) -> Option<Place> {
-        let spelling = self.spellings.iter().filter(|spelling| names.starts_with(spelling)).max_by_key(|s| s.len())?;
+        let spelling =
+            self.spellings.iter().filter(|spelling| names.starts_with(spelling)).max_by_key(|s| s.len())?;
         let below = names[spelling.len()..].to_vec();
         let is_inside = !below.is_empty() && below.iter().all(|name| name != b"..");
         let root_length = spelling.len();
@@ -120,7 +123,8 @@ impl Place {
         let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
         let fd = open_beneath(root.as_fd(), &self.below, flags).map_err(|errno| self.error("open", errno))?;
         let file = File::from(fd);
-        let metadata = file.metadata().map_err(|error| Error::from_os(Kind::Failed, "cannot stat", &error))?;
+        let metadata =
+            file.metadata().map_err(|error| Error::from_os(Kind::Failed, "cannot stat", &error))?;
         match metadata.is_file() {
             true => Ok(file),
             false => Err(Error::new(Kind::Failed, format!("{:?} is not a regular file", self.path()))
@@ -166,15 +170,17 @@ pub fn open_directory(path: &Path) -> Result<OwnedFd> {
 /// Opens what `names` lead to below `root`, and nothing else.
 fn open_beneath(root: BorrowedFd<'_>, names: &[Vec<u8>], flags: OFlag) -> nix::Result<OwnedFd> {
     let path = names.join(&b'/');
-    let how = OpenHow::new().flags(flags).resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_MAGICLINKS);
-    loop {
-        match openat2(root, path.as_slice(), how) {
-            // Somebody renamed a directory on the way: the kernel asks to try again.
-            Err(Errno::EAGAIN) => {}
-            // Linux before 5.6, or a sandbox that does not know the call.
-            Err(Errno::ENOSYS | Errno::EPERM) => return walk_beneath(root, names, flags),
-            other => return other,
-        }
+    let how = OpenHow::new()
+        .flags(flags)
+        .resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_MAGICLINKS);
+    // Somebody renamed a directory on the way, or holds a lease on the file: the kernel asks to try again,
+    // which helps in the first case only.
+    const TRIES: usize = 16;
+    let mut tries = (0..TRIES).map(|_| openat2(root, path.as_slice(), how));
+    match tries.find(|opened| !matches!(opened, Err(Errno::EAGAIN))) {
+        // Linux before 5.6, or a sandbox that does not know the call.
+        Some(Err(Errno::ENOSYS | Errno::EPERM)) => walk_beneath(root, names, flags),
+        opened => opened.unwrap_or(Err(Errno::EAGAIN)),
     }
 }
 

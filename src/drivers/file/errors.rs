@@ -13,11 +13,15 @@ pub fn read_error(doing: &str, path: &Path, errno: Errno) -> Error {
         Errno::EACCES | Errno::EPERM | Errno::EROFS | Errno::EXDEV | Errno::ELOOP => Kind::Forbidden,
         Errno::ENAMETOOLONG => Kind::BadUri,
         Errno::ETIMEDOUT => Kind::Timeout,
+        // Another host or program holds a lease on the file.
+        Errno::EAGAIN => Kind::Unavailable,
         _ => Kind::Failed,
     };
     let what = match errno {
         Errno::ENOENT => format!("image {path:?} not found"),
-        Errno::EXDEV | Errno::ELOOP => format!("cannot {doing} {path:?}: a link leads out of the data directory"),
+        Errno::EXDEV | Errno::ELOOP => {
+            format!("cannot {doing} {path:?}: a link leads out of the data directory")
+        }
         _ => format!("cannot {doing} {path:?}"),
     };
     Error::from_os(kind, what, &errno.into())

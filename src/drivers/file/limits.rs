@@ -65,7 +65,9 @@ impl Guard {
             self.log.write(
                 Level::Warn,
                 "file",
-                format_args!("{busy} of {slots} guarded file system calls are busy: is the file system hanging?"),
+                format_args!(
+                    "{busy} of {slots} guarded file system calls are busy: is the file system hanging?"
+                ),
             );
         }
         Ok(Slot(self.slots.clone()))
@@ -121,7 +123,10 @@ mod tests {
         assert!(error.message().contains("filesystem_store_timeout"), "{error}");
         assert_eq!(guard.run(&op, "looking up", || Ok(())).unwrap_err().kind(), Kind::Timeout);
         drop(release);
-        let patient = Guard { limits: Limits { timeout: Some(Duration::from_secs(60)), slots: 1, warn_percent: 100 }, ..guard };
+        let patient = Guard {
+            limits: Limits { timeout: Some(Duration::from_secs(60)), slots: 1, warn_percent: 100 },
+            ..guard
+        };
         patient.run(&op, "looking up", || Ok(())).unwrap();
     }
 

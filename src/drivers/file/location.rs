@@ -112,14 +112,18 @@ mod tests {
 
     #[test]
     fn uris_without_a_path_or_with_a_host_are_refused() {
-        for text in ["file://", "file://   ", "file://?a", "file://host/a", "file://localhost", "file:///a\0b"] {
+        for text in
+            ["file://", "file://   ", "file://?a", "file://host/a", "file://localhost", "file:///a\0b"]
+        {
             assert_eq!(canonical(text).unwrap_err().kind(), Kind::BadUri, "{text:?}");
         }
     }
 
     #[test]
     fn directories_and_ids_are_joined_as_python_joins() {
-        for (directory, uri) in [("/d", "file:///d/x"), ("/d/", "file:///d/x"), ("/d//", "file:///d//x"), ("/", "file:///x")] {
+        for (directory, uri) in
+            [("/d", "file:///d/x"), ("/d/", "file:///d/x"), ("/d//", "file:///d//x"), ("/", "file:///x")]
+        {
             assert_eq!(location_in(directory, "x").uri(), uri);
         }
     }
@@ -130,7 +134,22 @@ mod tests {
             check_image_id(id).unwrap();
         }
         let long = "x".repeat(256);
-        for id in ["", ".", "..", "a/b", "/a", "../a", "a?b", "a#b", " a", "a ", "a\nb", "a\u{7f}", ".gs-00.part", &long] {
+        for id in [
+            "",
+            ".",
+            "..",
+            "a/b",
+            "/a",
+            "../a",
+            "a?b",
+            "a#b",
+            " a",
+            "a ",
+            "a\nb",
+            "a\u{7f}",
+            ".gs-00.part",
+            &long,
+        ] {
             assert_eq!(check_image_id(id).unwrap_err().kind(), Kind::Invalid, "{id:?}");
         }
     }

@@ -27,7 +27,10 @@ impl MetadataFile {
     /// What to tell of a file at `path`: the first object whose mount point begins the path's text.
     pub fn of(&self, path: &str) -> Option<&Map<String, Value>> {
         self.0.iter().find(|object| {
-            object.get("mountpoint").and_then(Value::as_str).is_some_and(|mountpoint| path.starts_with(mountpoint))
+            object
+                .get("mountpoint")
+                .and_then(Value::as_str)
+                .is_some_and(|mountpoint| path.starts_with(mountpoint))
         })
     }
 }
@@ -51,9 +54,10 @@ fn check_element(element: Value) -> Result<Map<String, Value>, String> {
 fn check_value(key: &str, value: &Value) -> Result<(), String> {
     match value {
         Value::String(_) => Ok(()),
-        Value::Array(items) => {
-            items.iter().enumerate().try_for_each(|(index, item)| check_value(&format!("{key}[{index}]"), item))
-        }
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .try_for_each(|(index, item)| check_value(&format!("{key}[{index}]"), item)),
         Value::Object(object) => object.iter().try_for_each(|(key, value)| check_value(key, value)),
         other => Err(format!("the value of {key:?} must be a string, a list or an object, not {other}")),
     }

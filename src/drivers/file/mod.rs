@@ -21,9 +21,7 @@ use nix::unistd::{AccessFlags, UnlinkatFlags, access, unlinkat};
 
 use crate::capabilities::Capabilities;
 use crate::config::Options;
-use crate::driver::{
-    Acls, Download, Driver, Opened, Part, Reader, Registration, StoreContext, Upload,
-};
+use crate::driver::{Acls, Download, Driver, Opened, Part, Reader, Registration, StoreContext, Upload};
 use crate::error::{Error, Kind, Result};
 use crate::location::{Location, StorageUri};
 use crate::log::{Level, Log};
@@ -54,7 +52,7 @@ struct FileDriver {
     guard: Guard,
     roots: Roots,
     /// None: the store cannot take images.
-    target: Option<Target>,
+    target: Option<Arc<Target>>,
 }
 
 /// Where new images go, and how.
@@ -75,7 +73,7 @@ fn open(context: StoreContext<'_>) -> Result<Opened> {
     let driver = FileDriver {
         guard: Guard::new(runtime.clone(), log.clone(), options::limits(options)),
         roots: Roots::new(named.into_iter().chain(options::allowed_directories(options))),
-        target: target.ok(),
+        target: target.ok().map(Arc::new),
         runtime,
         log,
     };
@@ -99,7 +97,9 @@ impl Target {
             prepare_directory(&directory.path, permissions, log)?;
         }
         let metadata = match options::metadata_file(options) {
-            Some(path) => MetadataFile::read(path).map_err(|reason| options::bad_metadata_file(options, reason))?,
+            Some(path) => {
+                MetadataFile::read(path).map_err(|reason| options::bad_metadata_file(options, reason))?
+            }
             None => MetadataFile::default(),
         };
         Ok(Target { directories, metadata, permissions, thin: options::is_thin(options) })
@@ -116,7 +116,10 @@ impl Target {
         }
         choose_directory(&self.directories, size, free_bytes).ok_or_else(|| {
             let names: Vec<&str> = self.directories.iter().map(|directory| directory.path.as_str()).collect();
-            Error::new(Kind::StorageFull, format!("no data directory has {size} bytes free: {}", names.join(", ")))
+            Error::new(
+                Kind::StorageFull,
+                format!("no data directory has {size} bytes free: {}", names.join(", ")),
+            )
         })
     }
 }
@@ -132,8 +135,11 @@ fn choose_directory(
         (free > 0 && free >= size).then_some((directory.priority, free, directory))
     });
     // The first written of equals, so a later one must be better.
-    let better = |best: (i64, u64, &'_ PrioritisedDirectory), next: (i64, u64, _)| best.0 == next.0 && next.1 > best.1;
-    with_room.reduce(|best, next| if better(best, next) { next } else { best }).map(|(_, _, d)| d.path.as_str())
+    let better =
+        |best: (i64, u64, &'_ PrioritisedDirectory), next: (i64, u64, _)| best.0 == next.0 && next.1 > best.1;
+    with_room
+        .reduce(|best, next| if better(best, next) { next } else { best })
+        .map(|(_, _, d)| d.path.as_str())
 }
 
 fn free_bytes(directory: &str) -> u64 {
@@ -147,7 +153,10 @@ fn prepare_directory(path: &str, permissions: Option<u32>, log: &Log) -> Result<
     if let Some(oddity) = location::directory_oddity(path) {
         return Err(bad(oddity.to_owned()));
     }
-    DirBuilder::new().recursive(true).create(path).map_err(|error| bad(format!("cannot be created: {error}")))?;
+    DirBuilder::new()
+        .recursive(true)
+        .create(path)
+        .map_err(|error| bad(format!("cannot be created: {error}")))?;
     let needed = AccessFlags::W_OK | AccessFlags::X_OK;
     access(path, needed).map_err(|errno| bad(format!("is not writable: {}", errno.desc())))?;
     if let Err(error) = let_readers_pass(path, permissions.unwrap_or_default()) {
@@ -155,9 +164,15 @@ fn prepare_directory(path: &str, permissions: Option<u32>, log: &Log) -> Result<
     }
     match staging::remove_leftovers(Path::new(path)) {
         Ok(0) => {}
-        Ok(count) => log.write(Level::Info, "file", format_args!("removed {count} unfinished files in {path:?}")),
+        Ok(count) => {
+            log.write(Level::Info, "file", format_args!("removed {count} unfinished files in {path:?}"))
+        }
         Err(errno) => {
-            log.write(Level::Warn, "file", format_args!("cannot look for unfinished files in {path:?}: {errno}"));
+            log.write(
+                Level::Warn,
+                "file",
+                format_args!("cannot look for unfinished files in {path:?}: {errno}"),
+            );
         }
     }
     Ok(())
@@ -185,10 +200,12 @@ impl FileDriver {
             Ok((image, size))
         })
     }
+}
 
-    /// An image may lie in any data directory, also in one that new images do not go to.
-    fn check_not_stored(directories: &[PrioritisedDirectory], image_id: &str) -> Result<()> {
-        let paths = directories.iter().map(|directory| PathBuf::from(&directory.path).join(image_id));
+impl Target {
+    /// An image may lie in any data directory, also in one that it would not go to now.
+    fn check_not_stored(&self, image_id: &str) -> Result<()> {
+        let paths = self.directories.iter().map(|directory| PathBuf::from(&directory.path).join(image_id));
         for path in paths {
             match path.symlink_metadata() {
                 Ok(_) => return Err(write_error("store", &path, Errno::EEXIST)),
@@ -213,7 +230,13 @@ impl Driver for FileDriver {
         self.open_image(op, location).map(|(_, size)| size)
     }
 
-    fn open(&self, op: &Operation, location: &Location, part: Part, pool: &Pool) -> Result<Box<dyn Download>> {
+    fn open(
+        &self,
+        op: &Operation,
+        location: &Location,
+        part: Part,
+        pool: &Pool,
+    ) -> Result<Box<dyn Download>> {
         let (image, size) = self.open_image(op, location)?;
         Ok(Box::new(FileDownload::new(self.runtime.clone(), pool.clone(), image, part.of(size))))
     }
@@ -225,10 +248,13 @@ impl Driver for FileDriver {
 
     fn begin(&self, op: &Operation, image_id: &str, size: Option<u64>) -> Result<Box<dyn Upload>> {
         location::check_image_id(image_id)?;
-        let target = self.target.as_ref().ok_or_else(|| Error::new(Kind::AddDisabled, "no data directory"))?;
-        let directory = target.directory_for(size.unwrap_or(0))?.to_owned();
-        let (id, directories) = (image_id.to_owned(), target.directories.clone());
-        self.guard.run(op, "looking for the image", move || Self::check_not_stored(&directories, &id))?;
+        let target =
+            self.target.as_ref().ok_or_else(|| Error::new(Kind::AddDisabled, "no data directory"))?;
+        let (asked, id) = (target.clone(), image_id.to_owned());
+        let directory = self.guard.run(op, "looking for room", move || {
+            let directory = asked.directory_for(size.unwrap_or(0))?.to_owned();
+            asked.check_not_stored(&id).map(|()| directory)
+        })?;
         let location = location::location_in(&directory, image_id);
         let metadata = target.metadata.of(location::path_of(&location)).cloned().unwrap_or_default();
         let plan = Plan {
@@ -248,7 +274,11 @@ impl Driver for FileDriver {
             let (parent, name) = place.parent()?;
             unlinkat(&parent, name, UnlinkatFlags::NoRemoveDir).map_err(|errno| match errno {
                 Errno::ENOENT => place.error("delete", errno),
-                _ => Error::from_os(Kind::Forbidden, format!("cannot delete {:?}", place.path()), &errno.into()),
+                _ => Error::from_os(
+                    Kind::Forbidden,
+                    format!("cannot delete {:?}", place.path()),
+                    &errno.into(),
+                ),
             })
         })
     }

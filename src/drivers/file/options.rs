@@ -110,7 +110,8 @@ pub fn permissions(options: &Options) -> Result<Option<u32>> {
     match u32::from_str_radix(&digits.to_string(), 8) {
         Ok(mode) if mode > 0o7777 => Err(options.bad(FILE_PERM, "is more than the permission bits 7777")),
         Ok(mode) if mode & OWNER_READ == 0 => {
-            Err(options.bad(FILE_PERM, "must let the owner read, as 400 does, or images could not be read back"))
+            Err(options
+                .bad(FILE_PERM, "must let the owner read, as 400 does, or images could not be read back"))
         }
         Ok(mode) => Ok(Some(mode)),
         Err(_) => Err(options.bad(FILE_PERM, "is not octal: use the digits 0 to 7")),
@@ -129,7 +130,12 @@ pub fn bad_metadata_file(options: &Options, reason: impl std::fmt::Display) -> c
 
 /// More directories that may be read and deleted from.
 pub fn allowed_directories(options: &Options) -> Vec<String> {
-    options.multi(ALLOWED_DIRS).iter().map(|path| path.trim().to_owned()).filter(|path| !path.is_empty()).collect()
+    options
+        .multi(ALLOWED_DIRS)
+        .iter()
+        .map(|path| path.trim().to_owned())
+        .filter(|path| !path.is_empty())
+        .collect()
 }
 
 /// Every data directory that is named, with nothing checked: images can be read from them even when
@@ -147,7 +153,8 @@ pub fn data_directories(options: &Options, reserved_id: Option<&str>) -> Result<
         (Some(path), true) => Ok(vec![PrioritisedDirectory { path, priority: 0 }]),
         (None, false) => entries.into_iter().map(|entry| prioritised(options, entry)).collect(),
         (Some(_), false) => {
-            Err(options.bad(DATADIRS, format!("cannot be used together with {DATADIR}: set only one of them")))
+            Err(options
+                .bad(DATADIRS, format!("cannot be used together with {DATADIR}: set only one of them")))
         }
         (None, true) => Err(options.bad(DATADIR, format!("set it or {DATADIRS} to where images shall go"))),
     }

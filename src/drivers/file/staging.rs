@@ -1,19 +1,21 @@
 //! Image files before they have their name.
 //!
 //! Where the file system can, such a file has no name at all and vanishes with its process.  Elsewhere
-//! it is called `.gs-<random>.part` and locked; one that nobody locks any more was left behind by a
-//! process that was killed, and is removed when a store is opened.
+//! it is called `.gs-<host>-<random>.part` and locked; one that nobody locks any more was left behind by
+//! a process that was killed, and is removed when a store is opened.  Locks of other hosts cannot always
+//! be seen: their files must not have been written to for a day.
 
-use std::ffi::OsStr;
-use std::fs::File;
+use std::fs::{self, File, TryLockError};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, RenameFlags, open, openat, renameat2};
-use nix::sys::stat::{Mode, fstat};
+use nix::sys::stat::{Mode, fstat, fstatat};
 use nix::unistd::{UnlinkatFlags, fsync, linkat, unlinkat};
 
 use super::errors::write_error;
@@ -21,6 +23,9 @@ use crate::error::Result;
 
 const PREFIX: &str = ".gs-";
 const SUFFIX: &str = ".part";
+
+/// How long a file of another host must have been left alone to count as left behind.
+const FOREIGN_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 
 pub fn is_staging_name(name: &str) -> bool {
     name.starts_with(PREFIX) && name.ends_with(SUFFIX)
@@ -34,6 +39,8 @@ pub struct StagedFile {
     path: PathBuf,
     /// Its provisional name, where it needs one.
     name: Option<String>,
+    /// Whether it has its name for good.
+    is_published: AtomicBool,
 }
 
 impl StagedFile {
@@ -50,7 +57,7 @@ impl StagedFile {
             }
             Err(errno) => return Err(failed(errno)),
         };
-        Ok(StagedFile { file, directory: parent, path, name })
+        Ok(StagedFile { file, directory: parent, path, name, is_published: AtomicBool::new(false) })
     }
 
     pub fn path(&self) -> &Path {
@@ -64,6 +71,7 @@ impl StagedFile {
             Some(provisional) => self.link_named(provisional, name),
         };
         published.map_err(|errno| write_error("name", &self.path, errno))?;
+        self.is_published.store(true, Ordering::SeqCst);
         self.sync_directory();
         Ok(())
     }
@@ -74,7 +82,11 @@ impl StagedFile {
 
     fn link_named(&self, provisional: &str, name: &str) -> nix::Result<()> {
         match linkat(&self.directory, provisional, &self.directory, name, AtFlags::empty()) {
-            Ok(()) => unlinkat(&self.directory, provisional, UnlinkatFlags::NoRemoveDir),
+            Ok(()) => {
+                // The image has its name.  Should the other one stay, it is removed as a leftover.
+                let _ = unlinkat(&self.directory, provisional, UnlinkatFlags::NoRemoveDir);
+                Ok(())
+            }
             // No hard links here; this rename does not replace either.
             Err(Errno::EPERM | Errno::EOPNOTSUPP | Errno::ENOSYS) => {
                 renameat2(&self.directory, provisional, &self.directory, name, RenameFlags::RENAME_NOREPLACE)
@@ -83,12 +95,20 @@ impl StagedFile {
         }
     }
 
-    /// Takes the name back.
+    /// Takes the name back, unless it is another file's by now.
     pub fn retract(&self, name: &str) -> Result<()> {
+        if !self.has_name(name) {
+            return Ok(());
+        }
         unlinkat(&self.directory, name, UnlinkatFlags::NoRemoveDir)
             .map_err(|errno| write_error("remove", &self.path, errno))?;
         self.sync_directory();
         Ok(())
+    }
+
+    fn has_name(&self, name: &str) -> bool {
+        let (own, named) = (fstat(&self.file), fstatat(&self.directory, name, AtFlags::AT_SYMLINK_NOFOLLOW));
+        own.is_ok_and(|own| named.is_ok_and(|named| (own.st_dev, own.st_ino) == (named.st_dev, named.st_ino)))
     }
 
     /// Removes what was not published.
@@ -105,6 +125,15 @@ impl StagedFile {
     fn sync_directory(&self) {
         // Some file systems cannot, and then have no need to; the name is there all the same.
         let _ = fsync(&self.directory);
+    }
+}
+
+impl Drop for StagedFile {
+    fn drop(&mut self) {
+        if !self.is_published.load(Ordering::SeqCst) {
+            // The last chance; a leftover otherwise.
+            let _ = self.discard();
+        }
     }
 }
 
@@ -135,29 +164,46 @@ fn create_unnamed(directory: &OwnedFd) -> nix::Result<File> {
 
 fn create_named(directory: &OwnedFd) -> nix::Result<(File, String)> {
     let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_RDWR | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
+    let host = host_mark();
     loop {
-        let name = format!("{PREFIX}{:016x}{SUFFIX}", RandomState::new().build_hasher().finish());
+        let name = format!("{PREFIX}{host}-{:016x}{SUFFIX}", RandomState::new().build_hasher().finish());
         let file = match openat(directory, name.as_str(), flags, default_mode()) {
             Ok(fd) => File::from(fd),
             Err(Errno::EEXIST) => continue,
             Err(errno) => return Err(errno),
         };
-        // Where there are no locks nobody removes what is not locked either.
-        let _ = file.try_lock();
         // Another process may have taken it for a leftover before the lock held.
-        if fstat(&file)?.st_nlink > 0 {
+        let is_taken = matches!(file.try_lock(), Err(TryLockError::WouldBlock));
+        if !is_taken && fstat(&file)?.st_nlink > 0 {
             return Ok((file, name));
         }
     }
 }
 
+/// What tells the files of this host from those of others that share the directory.
+fn host_mark() -> String {
+    let read = |path| fs::read_to_string(path).unwrap_or_default();
+    let identity = read("/etc/machine-id") + &read("/proc/sys/kernel/hostname");
+    let hash = identity.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!("{:08x}", hash >> 32)
+}
+
 /// Removes what killed processes left in `directory`; returns how many files.
 pub fn remove_leftovers(directory: &Path) -> nix::Result<usize> {
-    let mut entries = Dir::open(directory, OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
-    let names: Vec<Vec<u8>> = entries.iter().flatten().map(|entry| entry.file_name().to_bytes().to_vec()).collect();
+    let mut entries =
+        Dir::open(directory, OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
+    let names: Vec<Vec<u8>> =
+        entries.iter().flatten().map(|entry| entry.file_name().to_bytes().to_vec()).collect();
+    let leftovers =
+        names.iter().filter_map(|name| std::str::from_utf8(name).ok()).filter(|name| is_staging_name(name));
+    let own = format!("{PREFIX}{}-", host_mark());
     let mut removed = 0;
-    for name in names.iter().filter_map(|name| std::str::from_utf8(name).ok()).filter(|name| is_staging_name(name)) {
-        if is_abandoned(&entries, OsStr::new(name)) {
+    for name in leftovers {
+        let patience = if name.starts_with(&own) { Duration::ZERO } else { FOREIGN_AGE };
+        // The lock is held until the name is gone.
+        if let Some(_locked) = lock_abandoned(&entries, name, patience) {
             unlinkat(&entries, name, UnlinkatFlags::NoRemoveDir)?;
             removed += 1;
         }
@@ -165,17 +211,20 @@ pub fn remove_leftovers(directory: &Path) -> nix::Result<usize> {
     Ok(removed)
 }
 
-fn is_abandoned(directory: &Dir, name: &OsStr) -> bool {
+/// The file, if nobody writes it.
+fn lock_abandoned(directory: &Dir, name: &str, patience: Duration) -> Option<File> {
     let flags = OFlag::O_RDWR | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-    openat(directory, name, flags, Mode::empty()).is_ok_and(|fd| File::from(fd).try_lock().is_ok())
+    let file = File::from(openat(directory, name, flags, Mode::empty()).ok()?);
+    let age = file.metadata().ok()?.modified().ok()?.elapsed().unwrap_or_default();
+    (age >= patience && file.try_lock().is_ok()).then_some(file)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::error::Kind;
-    use std::fs;
     use std::io::Write;
+    use std::time::SystemTime;
 
     fn names_in(directory: &Path) -> Vec<String> {
         let entries = fs::read_dir(directory).unwrap();
@@ -187,7 +236,13 @@ mod tests {
     fn named(directory: &Path) -> StagedFile {
         let parent = open_to_sync(directory).unwrap();
         let (file, name) = create_named(&parent).unwrap();
-        StagedFile { file, directory: parent, path: directory.join("id"), name: Some(name) }
+        let path = directory.join("id");
+        StagedFile { file, directory: parent, path, name: Some(name), is_published: AtomicBool::new(false) }
+    }
+
+    /// Leaves a file behind as a killed process does.
+    fn leave(staged: StagedFile) {
+        staged.is_published.store(true, Ordering::SeqCst);
     }
 
     #[test]
@@ -217,13 +272,44 @@ mod tests {
     }
 
     #[test]
+    fn what_is_neither_published_nor_discarded_goes_with_its_holder() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(named(dir.path()));
+        assert!(names_in(dir.path()).is_empty());
+    }
+
+    #[test]
+    fn a_name_is_taken_back_only_from_the_own_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let staged = StagedFile::create(dir.path(), dir.path().join("id")).unwrap();
+        staged.publish("id").unwrap();
+        fs::rename(dir.path().join("id"), dir.path().join("moved")).unwrap();
+        fs::write(dir.path().join("id"), "another's").unwrap();
+        staged.retract("id").unwrap();
+        assert_eq!(names_in(dir.path()), ["id", "moved"]);
+        staged.retract("moved").unwrap();
+        assert_eq!(names_in(dir.path()), ["id"]);
+    }
+
+    #[test]
     fn only_what_nobody_writes_any_more_is_a_leftover() {
         let dir = tempfile::tempdir().unwrap();
         let alive = named(dir.path());
-        drop(named(dir.path()));
+        leave(named(dir.path()));
         fs::write(dir.path().join(".gs-other"), "").unwrap();
         assert_eq!(remove_leftovers(dir.path()).unwrap(), 1);
         assert_eq!(names_in(dir.path()), [alive.name.clone().unwrap(), ".gs-other".into()]);
         assert_eq!(remove_leftovers(dir.path()).unwrap(), 0);
+    }
+
+    #[test]
+    fn files_of_other_hosts_must_be_a_day_old() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(".gs-00000000-0123456789abcdef.part");
+        let file = File::create(&path).unwrap();
+        for (age, removed) in [(FOREIGN_AGE - Duration::from_secs(60), 0), (FOREIGN_AGE, 1)] {
+            file.set_modified(SystemTime::now() - age).unwrap();
+            assert_eq!(remove_leftovers(dir.path()).unwrap(), removed);
+        }
     }
 }

@@ -1,7 +1,9 @@
 use super::*;
 
 fn choose<'a>(directories: &'a [PrioritisedDirectory], free: &[(&str, u64)], size: u64) -> Option<&'a str> {
-    choose_directory(directories, size, |path| free.iter().find(|(name, _)| *name == path).map_or(0, |(_, free)| *free))
+    choose_directory(directories, size, |path| {
+        free.iter().find(|(name, _)| *name == path).map_or(0, |(_, free)| *free)
+    })
 }
 
 #[test]
@@ -23,9 +25,15 @@ fn the_first_priority_with_room_wins_and_there_the_roomiest() {
 fn directories_are_opened_for_those_that_may_read_the_images() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().to_str().unwrap();
-    for (permissions, expected) in
-        [(0o744, 0o711), (0o644, 0o711), (0o640, 0o710), (0o604, 0o701), (0o600, 0o700), (0o400, 0o700), (0, 0o700)]
-    {
+    for (permissions, expected) in [
+        (0o744, 0o711),
+        (0o644, 0o711),
+        (0o640, 0o710),
+        (0o604, 0o701),
+        (0o600, 0o700),
+        (0o400, 0o700),
+        (0, 0o700),
+    ] {
         fs::set_permissions(path, Permissions::from_mode(0o700)).unwrap();
         let_readers_pass(path, permissions).unwrap();
         assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, expected, "{permissions:o}");

@@ -67,7 +67,15 @@ impl FileUpload {
             let pieces = AbandonOnDrop(pieces);
             Writer { staged: &file, thin, position: 0, flushed: 0 }.run(&pieces)
         })?;
-        Ok(FileUpload { runtime, log, plan, staged, queue: AbandonOnDrop(queue), writer, fate: Arc::default() })
+        Ok(FileUpload {
+            runtime,
+            log,
+            plan,
+            staged,
+            queue: AbandonOnDrop(queue),
+            writer,
+            fate: Arc::default(),
+        })
     }
 
     /// On a worker also when nothing limits the call: extending a file past a size limit of the process
@@ -75,23 +83,30 @@ impl FileUpload {
     fn finish_file(&self, op: &Operation, size: u64) -> Result<()> {
         let (staged, permissions, log) = (self.staged.clone(), self.plan.permissions, self.log.clone());
         let finishing = self.runtime.spawn(op, move || {
-            let failed = |doing: &str, error: std::io::Error| write_error(doing, staged.path(), errno_of(&error));
+            let failed =
+                |doing: &str, error: std::io::Error| write_error(doing, staged.path(), errno_of(&error));
             staged.file.set_len(size).map_err(|error| failed("extend", error))?;
             if let Some(mode) = permissions
                 && let Err(error) = staged.file.set_permissions(Permissions::from_mode(mode))
             {
                 let path = staged.path();
-                log.write(Level::Warn, "file", format_args!("cannot set the permissions of {path:?}: {error}"));
+                log.write(
+                    Level::Warn,
+                    "file",
+                    format_args!("cannot set the permissions of {path:?}: {error}"),
+                );
             }
             staged.file.sync_all().map_err(|error| failed("sync", error))
         })?;
         finishing.join(op)
     }
 
-    /// Gives the file its name, unless the call was given up meanwhile: then the name goes again.
+    /// Gives the file its name.  From here on the call's own cancel and deadline come too late; should the
+    /// file system hang for longer than a cleanup may take, the name goes again as soon as it is there.
     fn publish(&self, op: &Operation) -> Result<()> {
+        op.check()?;
         let (staged, name, fate) = (self.staged.clone(), self.plan.image_id.clone(), self.fate.clone());
-        self.runtime.guard(op, move || {
+        self.runtime.guard(&op.cleanup(), move || {
             if fate.load(Ordering::SeqCst) == ABANDONED {
                 return Err(Error::new(Kind::Cancelled, "given up before the image had its name"));
             }
@@ -162,7 +177,8 @@ impl Writer<'_> {
             return self.write_at(data, self.position);
         }
         let offset = |index: usize| self.position + index as u64;
-        data_runs(data, self.position).try_for_each(|run| self.write_at(&data[run.clone()], offset(run.start)))
+        data_runs(data, self.position)
+            .try_for_each(|run| self.write_at(&data[run.clone()], offset(run.start)))
     }
 
     fn write_at(&self, data: &[u8], position: u64) -> Result<()> {
@@ -171,7 +187,8 @@ impl Writer<'_> {
 
     /// The reserved form of zeros: thick provisioning promises that writing to them never fails.
     fn allocate(&self, len: u64, pieces: &Queue<Piece>) -> Result<()> {
-        match fallocate(self.file(), FallocateFlags::empty(), self.position.cast_signed(), len.cast_signed()) {
+        match fallocate(self.file(), FallocateFlags::empty(), self.position.cast_signed(), len.cast_signed())
+        {
             Ok(()) => Ok(()),
             Err(Errno::EOPNOTSUPP | Errno::ENOSYS) => {
                 let mut position = self.position;
