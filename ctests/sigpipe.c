@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 static const char *dir, *uri;
@@ -124,6 +125,28 @@ static void interrupted_calls(int flags)
     CHECK(atomic_load(&signals_seen) > 0);
 }
 
+/* A host may block SIGPIPE itself and have one waiting: it is still there afterwards. */
+static void pending_signal(void)
+{
+    sigset_t pipe_signal, before, pending;
+    int      ends[2];
+    check_context("a SIGPIPE that the host holds back");
+    sigemptyset(&pipe_signal);
+    sigaddset(&pipe_signal, SIGPIPE);
+    MUST(pthread_sigmask(SIG_BLOCK, &pipe_signal, &before) == 0);
+    MUST(raise(SIGPIPE) == 0);
+    MUST(pipe(ends) == 0);
+    close(ends[0]);
+    FAILS(GS_FAILED, gs_get_fd(store, uri, ends[1], NULL, ERR));
+    CHECK_INT(EPIPE, failure.errnum);
+    close(ends[1]);
+    MUST(sigpending(&pending) == 0);
+    CHECK(sigismember(&pending, SIGPIPE) == 1);
+    struct timespec at_once = { 0, 0 };
+    sigtimedwait(&pipe_signal, NULL, &at_once);
+    MUST(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
+}
+
 int main(void)
 {
     len = small_run() ? MiB : 8 * MiB;
@@ -139,6 +162,7 @@ int main(void)
         closed_at_once(socket);
         closed_in_the_middle(socket);
     }
+    pending_signal();
     interrupted_calls(0);
     interrupted_calls(SA_RESTART);
 
