@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | 0 | `error` `secret` `hash` `capabilities` `log` | words |
 //! | 1 | `config` `location` `operation` | what a caller says |
-//! | 2 | `transfer` | moving bytes |
+//! | 2 | `transfer` `http` | moving bytes |
 //! | 3 | `driver` | the contract of a backend |
 //! | 4 | `drivers` | the backends |
 //! | 5 | `registry` `store` `copy` | the synchronous facade |
@@ -21,6 +21,7 @@ mod driver;
 mod drivers;
 mod error;
 mod hash;
+mod http;
 mod location;
 mod log;
 mod operation;

@@ -31,7 +31,7 @@ pub extern "C" fn gs_version() -> *const c_char {
     infallible(std::ptr::null(), || Ok(VERSION.as_ptr()))
 }
 
-/// Whether this build has a feature: "driver:NAME" or "hash:NAME".  Unknown features, and NULL, are
+/// Whether this build has a feature: "driver:NAME", "hash:NAME" or "tls".  Unknown features, and NULL, are
 /// false.  A driver may still lack a system library at run time (`GS_DRIVER_UNAVAILABLE`).  Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gs_has(feature: *const c_char) -> bool {
@@ -41,7 +41,7 @@ pub unsafe extern "C" fn gs_has(feature: *const c_char) -> bool {
         Ok(match feature.split_once(':') {
             Some(("driver", name)) => drivers::DRIVERS.iter().any(|driver| driver.name == name),
             Some(("hash", name)) => algorithm(name).is_ok(),
-            _ => false,
+            _ => feature == "tls",
         })
     })
 }

@@ -5,7 +5,6 @@
 
 /// Driver name and the names of its options, former names included.
 const DRIVERS: &[(&str, &[&str])] = &[
-    ("http", &["https_ca_certificates_file", "https_insecure", "http_proxy_information"]),
     (
         "swift",
         &[

@@ -2,9 +2,11 @@
 //! threads that read, hash and store, and used again as soon as the last of these lets go.
 
 use std::ops::{Deref, DerefMut};
+use std::pin::pin;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use bytes::Bytes;
+use tokio::sync::Notify;
 
 use crate::error::Result;
 use crate::operation::{Doorbell, Operation};
@@ -47,6 +49,7 @@ pub struct Pool {
 struct Shared {
     state: Mutex<State>,
     returned: Condvar,
+    returned_to_tasks: Notify,
     bell: Arc<Doorbell>,
     size: usize,
     limit: usize,
@@ -68,6 +71,7 @@ impl Pool {
             shared: Arc::new(Shared {
                 state: Mutex::default(),
                 returned: Condvar::new(),
+                returned_to_tasks: Notify::new(),
                 bell: op.bell().clone(),
                 size,
                 limit,
@@ -78,6 +82,11 @@ impl Pool {
     /// The size of every buffer.
     pub fn buffer_size(&self) -> usize {
         self.shared.size
+    }
+
+    /// How many bytes all buffers together have.
+    pub fn memory(&self) -> u64 {
+        (self.shared.size as u64).saturating_mul(self.shared.limit as u64)
     }
 
     /// A buffer, waiting on the caller's thread until one is free.
@@ -96,6 +105,19 @@ impl Pool {
                 return Some(buffer);
             }
             state = self.shared.returned.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// A buffer, waiting in a task of the runtime until one is free.
+    pub async fn take_in_task(&self) -> Buffer {
+        loop {
+            let mut returned = pin!(self.shared.returned_to_tasks.notified());
+            // From here on a return is not missed.
+            returned.as_mut().enable();
+            if let Some(buffer) = self.try_take(&mut self.lock()) {
+                return buffer;
+            }
+            returned.await;
         }
     }
 
@@ -162,6 +184,7 @@ impl Drop for Buffer {
         let bytes = std::mem::take(&mut self.bytes);
         self.home.state.lock().unwrap_or_else(PoisonError::into_inner).free.push(bytes);
         self.home.returned.notify_one();
+        self.home.returned_to_tasks.notify_one();
         self.home.bell.ring();
     }
 }

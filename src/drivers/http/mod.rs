@@ -1,0 +1,128 @@
+//! The `http` driver: images that web servers offer, for reading.
+
+mod location;
+mod options;
+
+use std::fs::File;
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::capabilities::Capabilities;
+use crate::driver::{Acls, Download, Driver, Opened, Part, Reader, Registration, StoreContext, Upload};
+use crate::error::{Error, Kind, Result};
+use crate::http::{self, Client, Image, Manner};
+use crate::location::{Location, StorageUri};
+use crate::operation::Operation;
+use crate::transfer::{Piece, Pool, Runtime, Source};
+
+pub static REGISTRATION: Registration = Registration {
+    name: "http",
+    alias: "glance.store.http.Store",
+    schemes: location::SCHEMES,
+    options: options::OPTIONS,
+    open,
+};
+
+/// Large enough that handing a buffer over costs nothing beside filling it, small enough for the
+/// processor's cache.
+const IO_SIZE: usize = 1 << 20;
+
+struct HttpDriver {
+    client: Arc<Client>,
+    manner: Manner,
+    runtime: Arc<Runtime>,
+}
+
+fn open(context: StoreContext<'_>) -> Result<Opened> {
+    let StoreContext { options, runtime, log, .. } = context;
+    let client = Arc::new(Client::new(options::settings(options)?, log));
+    let driver = HttpDriver { client, manner: options::manner(options), runtime };
+    Ok(Opened {
+        driver: Box::new(driver),
+        capabilities: Capabilities::READ_RANDOM.with(Capabilities::DRIVER_REUSABLE),
+        add_disabled: None,
+        io_size: IO_SIZE,
+    })
+}
+
+impl HttpDriver {
+    fn image(&self, location: &Location) -> Result<Image> {
+        Ok(Image::new(self.client.clone(), location::url_of(location)?))
+    }
+
+    /// Runs `work` within the store's time limit.
+    fn run<T, F>(&self, op: &Operation, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        match self.manner.limit {
+            Some(limit) => self.runtime.run(&op.within(limit), work),
+            None => self.runtime.run(op, work),
+        }
+    }
+}
+
+impl Driver for HttpDriver {
+    fn locate(&self, uri: &StorageUri) -> Result<Location> {
+        location::locate(uri)
+    }
+
+    fn claim(&self, _location: &Location) -> Option<usize> {
+        // Any web server's images are this store's.
+        Some(0)
+    }
+
+    fn size(&self, op: &Operation, location: &Location) -> Result<u64> {
+        let image = self.image(location)?;
+        self.run(op, async move { image.measure().await })
+    }
+
+    fn open(
+        &self,
+        op: &Operation,
+        location: &Location,
+        part: Part,
+        pool: &Pool,
+    ) -> Result<Box<dyn Download>> {
+        let Part { offset, length } = part;
+        let image = self.image(location)?;
+        let download = http::Download::open(&self.runtime, op, image, offset, length, self.manner, pool)?;
+        Ok(Box::new(HttpDownload(download)))
+    }
+
+    fn reader(&self, _op: &Operation, _location: &Location) -> Result<Box<dyn Reader>> {
+        Err(Error::new(Kind::NotSupported, "not yet"))
+    }
+
+    fn begin(&self, _op: &Operation, _image_id: &str, _size: Option<u64>) -> Result<Box<dyn Upload>> {
+        Err(Error::new(Kind::AddDisabled, "an http store takes no images"))
+    }
+
+    fn delete(&self, _op: &Operation, _location: &Location) -> Result<()> {
+        let error = Error::new(Kind::NotSupported, "an http store deletes no images");
+        Err(error.with_exception("StoreDeleteNotSupported"))
+    }
+
+    fn set_acls(&self, _op: &Operation, _location: &Location, _acls: &Acls) -> Result<()> {
+        Err(Error::new(Kind::NotSupported, "an http store keeps no access lists"))
+    }
+}
+
+struct HttpDownload(http::Download);
+
+impl Source for HttpDownload {
+    fn next(&mut self, op: &Operation) -> Result<Option<Piece>> {
+        self.0.next(op)
+    }
+}
+
+impl Download for HttpDownload {
+    fn length(&self) -> Option<u64> {
+        self.0.length()
+    }
+
+    fn file(&self) -> Option<(&File, Range<u64>)> {
+        None
+    }
+}

@@ -1,0 +1,290 @@
+//! An image, or a part of it, on its way: over one connection or several, and on from where a
+//! connection broke.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc::error::TryRecvError;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::time::Instant;
+
+use super::error::within;
+use super::image::{Image, Opened};
+use super::retry::Retries;
+use crate::error::{Error, Kind, Result};
+use crate::log::Level;
+use crate::operation::{Doorbell, Operation};
+use crate::transfer::{Piece, Pool, Runtime, Source, Task};
+
+/// How many full buffers of a single connection may wait for the caller.
+const DEPTH: usize = 4;
+
+/// The longest range that is asked for at once when several are under way.
+const MAX_SEGMENT: u64 = 16 << 20;
+
+/// How long a buffer may wait to become full.
+const MAX_DELAY: Duration = Duration::from_millis(100);
+
+/// After so much progress, a connection that breaks is the first to break.
+const PROGRESS: u64 = 1 << 20;
+
+/// How a download is done.
+#[derive(Clone, Copy)]
+pub struct Manner {
+    /// How many connections one download may use.
+    pub connections: usize,
+    /// How long it may take in all.
+    pub limit: Option<Duration>,
+}
+
+pub struct Download {
+    image: Arc<Image>,
+    runtime: Arc<Runtime>,
+    pool: Pool,
+    deadline: Option<Instant>,
+    limit: Option<Duration>,
+    /// Up to where the caller has everything.
+    delivered: u64,
+    /// Where the next segment begins.
+    position: u64,
+    /// Where the last segment ends, where that is known.
+    end: Option<u64>,
+    length: Option<u64>,
+    connections: usize,
+    segment: u64,
+    /// What `open` has begun.
+    first: Option<Opened>,
+    under_way: VecDeque<Segment>,
+}
+
+/// A part of the image that one connection brings.
+struct Segment {
+    pieces: Receiver<Piece>,
+    task: Task<()>,
+}
+
+impl Download {
+    /// Asks for `length` bytes from `offset` on, or for all; the answer's head has come then.
+    pub fn open(
+        runtime: &Arc<Runtime>,
+        op: &Operation,
+        image: Image,
+        offset: u64,
+        length: Option<u64>,
+        manner: Manner,
+        pool: &Pool,
+    ) -> Result<Self> {
+        let image = Arc::new(image);
+        let connections = manner.connections.max(1);
+        // Half of the memory is for what waits behind the bytes that the caller is to get next.
+        let share = pool.memory() / (2 * connections as u64);
+        let segment = share.min(MAX_SEGMENT) / pool.buffer_size() as u64 * pool.buffer_size() as u64;
+        let is_split = connections > 1 && segment > 0;
+        let end = length.map(|length| offset.saturating_add(length));
+        let first_end =
+            if is_split { Some(offset.saturating_add(segment).min(end.unwrap_or(u64::MAX))) } else { end };
+        let deadline = manner.limit.and_then(|limit| Instant::now().checked_add(limit));
+        let (asked, limit) = (image.clone(), manner.limit);
+        let first = runtime.run(op, async move {
+            within_total(limit, deadline, asked.open(offset, first_end, is_split)).await
+        })?;
+        let end = match image.size() {
+            Some(size) => Some(end.unwrap_or(size).min(size).max(offset)),
+            None => end,
+        };
+        let is_split = is_split && first.is_range && image.size().is_some() && image.is_recognisable();
+        Ok(Download {
+            length: image.size().and(end).map(|end| end - offset),
+            image,
+            runtime: runtime.clone(),
+            pool: pool.clone(),
+            deadline,
+            limit,
+            delivered: offset,
+            position: offset,
+            end,
+            connections: if is_split { connections } else { 1 },
+            segment: if is_split { segment } else { u64::MAX },
+            first: Some(first),
+            under_way: VecDeque::new(),
+        })
+    }
+
+    /// How many bytes will come, where the server told.
+    pub fn length(&self) -> Option<u64> {
+        self.length
+    }
+
+    /// Begins the next segment; false when there is none.
+    fn start(&mut self, op: &Operation) -> Result<bool> {
+        let is_done = self.first.is_none() && self.end.is_none_or(|end| self.position >= end);
+        if is_done || self.under_way.len() >= self.connections {
+            return Ok(false);
+        }
+        let end = match self.segment {
+            u64::MAX => self.end,
+            segment => self.end.map(|end| end.min(self.position + segment)),
+        };
+        let depth = match self.connections {
+            1 => DEPTH,
+            _ => usize::try_from(self.segment / self.pool.buffer_size() as u64).unwrap_or(DEPTH),
+        };
+        let (sender, pieces) = channel(depth);
+        let bringer = Bringer {
+            image: self.image.clone(),
+            pool: self.pool.clone(),
+            pieces: sender,
+            bell: op.bell().clone(),
+            start: self.position,
+            position: self.position,
+            end,
+        };
+        let (first, limit, deadline) = (self.first.take(), self.limit, self.deadline);
+        let task = self
+            .runtime
+            .start(op, async move { within_total(limit, deadline, bringer.bring(first)).await })?;
+        self.under_way.push_back(Segment { pieces, task });
+        self.position = end.unwrap_or(u64::MAX);
+        Ok(true)
+    }
+
+    /// A server that finds several connections too many is asked by one.
+    fn go_on_alone(&mut self, error: &Error) {
+        let log = self.image.client().log();
+        log.write(
+            Level::Warn,
+            "http",
+            format_args!("going on with one connection (see http_connections): {error}"),
+        );
+        self.under_way.clear();
+        self.position = self.delivered;
+        self.connections = 1;
+        self.segment = u64::MAX;
+    }
+}
+
+impl Source for Download {
+    fn next(&mut self, op: &Operation) -> Result<Option<Piece>> {
+        loop {
+            while self.start(op)? {}
+            let Some(segment) = self.under_way.front_mut() else {
+                return Ok(None);
+            };
+            let piece = op.wait(|| match segment.pieces.try_recv() {
+                Ok(piece) => Some(Some(piece)),
+                Err(TryRecvError::Disconnected) => Some(None),
+                Err(TryRecvError::Empty) => None,
+            })?;
+            if let Some(piece) = piece {
+                self.delivered += piece.len();
+                return Ok(Some(piece));
+            }
+            match segment.task.join(op) {
+                Ok(()) => drop(self.under_way.pop_front()),
+                Err(error) if self.connections > 1 && matches!(error.http_status(), 429 | 503) => {
+                    self.go_on_alone(&error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+async fn within_total<T>(
+    limit: Option<Duration>,
+    deadline: Option<Instant>,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+    let spent = |_| {
+        let seconds = limit.unwrap_or_default().as_secs_f64();
+        Error::new(
+            Kind::Timeout,
+            format!("the transfer took longer than {seconds} s (see http_total_timeout)"),
+        )
+    };
+    within(left, spent, work).await
+}
+
+/// Brings one segment, in pieces.
+struct Bringer {
+    image: Arc<Image>,
+    pool: Pool,
+    pieces: Sender<Piece>,
+    bell: Arc<Doorbell>,
+    start: u64,
+    position: u64,
+    end: Option<u64>,
+}
+
+impl Bringer {
+    async fn bring(mut self, first: Option<Opened>) -> Result<()> {
+        let mut retries = Retries::new(self.image.client().retry_policy());
+        let mut opened = first;
+        while self.end.is_none_or(|end| self.position < end) {
+            let mut source = match opened.take() {
+                Some(opened) => opened,
+                None => self.image.open(self.position, self.end, self.position > 0).await?,
+            };
+            let before = self.position;
+            match self.pour(&mut source).await {
+                Ok(()) if self.end.is_none() => break,
+                // A server may send less than it was asked for; the rest is asked for then.
+                Ok(()) => {}
+                Err(error) => {
+                    let error = self.check_resumable(error)?;
+                    if self.position - before >= PROGRESS {
+                        retries.reset();
+                    }
+                    retries.pause(error.into(), self.image.client().log()).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check_resumable(&self, error: Error) -> Result<Error> {
+        if self.position == self.start || self.image.is_recognisable() || !error.is_retryable() {
+            return Ok(error);
+        }
+        Err(error.context(format_args!(
+            "the transfer cannot go on after {} bytes, for the server gives neither ETag nor Last-Modified",
+            self.position
+        )))
+    }
+
+    /// Sends what one answer brings; ends early when nobody wants it.
+    async fn pour(&mut self, source: &mut Opened) -> Result<()> {
+        while self.end.is_none_or(|end| self.position < end) {
+            let mut buffer = self.pool.take_in_task().await;
+            let left = self.end.map_or(u64::MAX, |end| end - self.position);
+            let room = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
+            let (filled, result) = fill(source, &mut buffer[..room]).await;
+            self.position += filled as u64;
+            if filled > 0 {
+                // Nobody listens only when this task is being ended.
+                let _ = self.pieces.send(Piece::Data(buffer.freeze(filled))).await;
+                self.bell.ring();
+            }
+            if !result? {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Fills a buffer, or as much of it as comes within a moment.  True: there may be more.
+async fn fill(source: &mut Opened, buffer: &mut [u8]) -> (usize, Result<bool>) {
+    let started = Instant::now();
+    let mut filled = 0;
+    while filled < buffer.len() && started.elapsed() <= MAX_DELAY {
+        match source.read(&mut buffer[filled..]).await {
+            Ok(0) => return (filled, Ok(false)),
+            Ok(count) => filled += count,
+            Err(error) => return (filled, Err(error)),
+        }
+    }
+    (filled, Ok(true))
+}

@@ -1,0 +1,121 @@
+//! What can go wrong between us and a server, as errors of the library.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::time::Duration;
+
+use crate::error::{Error, Kind, Result};
+
+/// How much of an error's body a message shows.
+const SHOWN_BODY: usize = 1 << 10;
+
+/// The server, or the network before it, cannot be reached or broke off: trying again may help.
+pub fn lost(doing: impl fmt::Display, error: &io::Error) -> Error {
+    Error::from_os(Kind::Unavailable, doing, error)
+}
+
+/// The server closed in the middle of its answer.
+pub fn cut(what: impl fmt::Display) -> Error {
+    Error::new(Kind::Unavailable, format!("the server closed the connection {what}"))
+}
+
+/// The server does what the protocol does not allow: trying again would not help.
+pub fn malformed(what: fmt::Arguments<'_>) -> Error {
+    Error::new(Kind::Failed, format!("the server breaks the protocol: {what}"))
+}
+
+/// The image is not what it was when its transfer began.
+pub fn changed(how: fmt::Arguments<'_>) -> Error {
+    Error::new(Kind::Failed, format!("the image changed on the server while it was read: {how}"))
+}
+
+/// Waits for `work`, but not longer than `limit`.
+pub async fn within<T>(
+    limit: Option<Duration>,
+    timed_out: impl FnOnce(Duration) -> Error,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    match limit {
+        None => work.await,
+        Some(limit) => tokio::time::timeout(limit, work).await.unwrap_or_else(|_| Err(timed_out(limit))),
+    }
+}
+
+/// The answer of a server that did not do what was asked.
+pub fn refused(status: u16, body: &[u8]) -> Error {
+    let (kind, meaning) = match status {
+        401 => (Kind::NotAuthenticated, "it wants other credentials"),
+        403 => (Kind::Forbidden, "it does not allow that"),
+        404 => (Kind::NotFound, "it has no such image"),
+        410 => (Kind::NotFound, "it has the image no more"),
+        407 => (Kind::Failed, "the proxy wants other credentials"),
+        429 => (Kind::Unavailable, "it has too many requests"),
+        500.. => (Kind::Unavailable, "it has a failure of its own"),
+        _ => (Kind::Failed, "it refuses the request"),
+    };
+    let line = readable(body);
+    let said = if line.is_empty() { String::new() } else { format!(": {line}") };
+    Error::new(kind, format!("the server answered {status}, {meaning}{said}")).with_http_status(status)
+}
+
+/// A text from outside as one line: blanks for white space, escapes for control characters, cut to
+/// what a message can show.
+fn readable(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&body[..body.len().min(SHOWN_BODY)]);
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        for c in word.chars() {
+            if c.is_control() { line.extend(c.escape_default()) } else { line.push(c) }
+        }
+    }
+    let end = (0..=SHOWN_BODY.min(line.len())).rev().find(|end| line.is_char_boundary(*end));
+    line.truncate(end.unwrap_or_default());
+    line
+}
+
+/// How much of an error's body is worth reading.
+pub const READ_BODY: usize = SHOWN_BODY;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_status_has_its_kind() {
+        for (status, kind, retryable) in [
+            (400, Kind::Failed, false),
+            (401, Kind::NotAuthenticated, false),
+            (403, Kind::Forbidden, false),
+            (404, Kind::NotFound, false),
+            (405, Kind::Failed, false),
+            (407, Kind::Failed, false),
+            (410, Kind::NotFound, false),
+            (416, Kind::Failed, false),
+            (429, Kind::Unavailable, true),
+            (500, Kind::Unavailable, true),
+            (503, Kind::Unavailable, true),
+            (599, Kind::Unavailable, true),
+        ] {
+            let error = refused(status, b"");
+            assert_eq!((error.kind(), error.http_status()), (kind, status));
+            assert_eq!(error.is_retryable(), retryable, "{status}");
+        }
+        assert_eq!(refused(401, b"").exception(), "NotAuthenticated");
+    }
+
+    #[test]
+    fn a_body_becomes_one_short_line() {
+        assert_eq!(
+            readable(b"  <h1>no\r\n\tsuch</h1> \x1b[31mimage\0 \xff"),
+            "<h1>no such</h1> \\u{1b}[31mimage\\u{0} \u{FFFD}"
+        );
+        let long = "é".repeat(5000);
+        assert!((SHOWN_BODY - 4..=SHOWN_BODY).contains(&readable(long.as_bytes()).len()));
+        assert!(readable(&[1; 5000]).len() <= SHOWN_BODY);
+        assert_eq!(readable(b" \n "), "");
+    }
+}

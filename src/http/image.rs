@@ -1,0 +1,259 @@
+//! One image on a server: which bytes it has, and that they stay those of the same image.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use super::body::Body;
+use super::client::{Client, Method, Response};
+use super::error::{changed, malformed};
+use super::url::Url;
+use crate::error::{Error, Kind, Result};
+
+/// An image that is read by one or several requests.
+pub struct Image {
+    client: Arc<Client>,
+    url: Url,
+    /// Where redirects led to, so that not every request goes all the way.
+    resolved: Mutex<Option<Url>>,
+    /// What the first answer said.
+    identity: OnceLock<Identity>,
+}
+
+/// What all answers about one image must agree on.
+struct Identity {
+    size: Option<u64>,
+    validator: Option<String>,
+}
+
+/// A body, of which what comes before the wanted position is skipped.
+pub struct Opened {
+    body: Body,
+    /// How many bytes come before the wanted ones, from a server that does not serve ranges.
+    skip: u64,
+    /// How many will come then, where the server told.
+    left: Option<u64>,
+    /// Whether the server serves ranges.
+    pub is_range: bool,
+}
+
+impl Image {
+    pub fn new(client: Arc<Client>, url: Url) -> Self {
+        Image { client, url, resolved: Mutex::new(None), identity: OnceLock::new() }
+    }
+
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The size that the first answer told.
+    pub fn size(&self) -> Option<u64> {
+        self.identity.get()?.size
+    }
+
+    /// Whether a further answer can be told from one about another image.
+    pub fn is_recognisable(&self) -> bool {
+        self.identity.get().is_some_and(|identity| identity.validator.is_some())
+    }
+
+    /// Asks for the size alone.
+    pub async fn measure(&self) -> Result<u64> {
+        let head = self.client.send(Method::Head, &self.url, &[]).await?;
+        match (head.status, head.length) {
+            (200..300, Some(length)) => return Ok(length),
+            // Not every server answers HEAD, or knows the length then.  An URL signed for GET is
+            // forbidden for HEAD.
+            (200..300 | 400 | 403 | 405 | 501, _) => {}
+            _ => return Err(head.into_error().await),
+        }
+        self.open(0, Some(1), true).await?.close().await;
+        let unknown = || Error::new(Kind::NotSupported, "the server does not tell the size of the image");
+        self.size().ok_or_else(unknown)
+    }
+
+    /// Begins to read `start..end`, or to the image's end; a server that serves no ranges goes on behind
+    /// `end`.  The whole image is only asked for as a range when `as_range` says so: plain requests are
+    /// what every server and cache knows best.
+    pub async fn open(&self, start: u64, end: Option<u64>, as_range: bool) -> Result<Opened> {
+        if end.is_some_and(|end| end <= start) {
+            return Err(Error::new(Kind::Bug, format!("an empty range {start}..{end:?} was asked for")));
+        }
+        let range = match end {
+            Some(end) => format!("bytes={start}-{}", end - 1),
+            None => format!("bytes={start}-"),
+        };
+        let validator = self.identity.get().and_then(|identity| identity.validator.as_deref());
+        let mut headers = Vec::new();
+        if as_range || start > 0 || end.is_some() {
+            headers.push(("Range", range.as_str()));
+            headers.extend(validator.map(|validator| ("If-Range", validator)));
+        }
+        let response = self.ask(&headers).await?;
+        match response.status {
+            206 => self.partial(response, start, end),
+            416 => self.past_the_end(response, start).await,
+            200..300 => self.whole(response, start),
+            _ => Err(response.into_error().await),
+        }
+    }
+
+    /// Asks where the last redirect led to and, when the image is not there any more, at its own URL.
+    async fn ask(&self, headers: &[(&str, &str)]) -> Result<Response> {
+        let resolved = self.resolved.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(url) = resolved {
+            match self.client.send(Method::Get, &url, headers).await {
+                Ok(response) if !matches!(response.status, 400..=499) || response.status == 416 => {
+                    return Ok(response);
+                }
+                // A signed URL of an object store lives for minutes only.
+                _ => {}
+            }
+        }
+        let response = self.client.send(Method::Get, &self.url, headers).await?;
+        if response.url.to_uri() != self.url.to_uri() && response.status < 300 {
+            *self.resolved.lock().unwrap_or_else(PoisonError::into_inner) = Some(response.url.clone());
+        }
+        Ok(response)
+    }
+
+    fn partial(&self, response: Response, start: u64, end: Option<u64>) -> Result<Opened> {
+        let Some(range) = response.headers.get("content-range").and_then(ContentRange::parse) else {
+            return Err(malformed(format_args!("its answer 206 has no Content-Range that tells one range")));
+        };
+        let (first, last) = range.bytes.unwrap_or((u64::MAX, 0));
+        let wanted_end = end.unwrap_or(u64::MAX);
+        let fits = first == start
+            && last >= first
+            && last < wanted_end
+            && range.total.is_none_or(|total| last < total);
+        if !fits {
+            let wanted = end.map(|end| (end - 1).to_string()).unwrap_or_default();
+            let got = response.headers.get("content-range").unwrap_or_default();
+            return Err(malformed(format_args!("asked for the bytes {start}-{wanted} it answered {got:?}")));
+        }
+        self.agree(&response, range.total)?;
+        let promised = last - first + 1;
+        if response.length.is_some_and(|length| length != promised) {
+            return Err(malformed(format_args!("its Content-Length and Content-Range differ")));
+        }
+        Ok(Opened { body: response.body, skip: 0, left: Some(promised), is_range: true })
+    }
+
+    fn whole(&self, response: Response, start: u64) -> Result<Opened> {
+        self.agree(&response, response.length)?;
+        let skip = response.length.map_or(start, |size| size.min(start));
+        let left = response.length.map(|size| size - skip);
+        Ok(Opened { body: response.body, skip, left, is_range: false })
+    }
+
+    async fn past_the_end(&self, response: Response, start: u64) -> Result<Opened> {
+        let range = response.headers.get("content-range").and_then(ContentRange::parse);
+        match range.and_then(|range| range.total) {
+            Some(size) if size <= start => {
+                self.agree(&response, Some(size))?;
+                response.body.discard().await;
+                Ok(Opened { body: Body::empty(), skip: 0, left: Some(0), is_range: true })
+            }
+            Some(size) => Err(malformed(format_args!(
+                "it refused the range from {start} on, but the image has {size} bytes"
+            ))),
+            None => Err(response.into_error().await),
+        }
+    }
+
+    /// Checks that an answer is about the image that the first one was about.
+    fn agree(&self, response: &Response, size: Option<u64>) -> Result<()> {
+        let validator = validator(response);
+        let identity = self.identity.get_or_init(|| Identity { size, validator: validator.clone() });
+        if let (Some(before), Some(now)) = (identity.size, size)
+            && before != now
+        {
+            return Err(changed(format_args!("its size was {before} bytes and is {now}")));
+        }
+        if let (Some(before), Some(now)) = (&identity.validator, &validator)
+            && before != now
+        {
+            return Err(changed(format_args!("its version was {before} and is {now}")));
+        }
+        Ok(())
+    }
+}
+
+impl Opened {
+    /// Fills the beginning of `buffer`; 0 at the end of the answer.
+    pub async fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        while self.skip > 0 {
+            let room = usize::try_from(self.skip).unwrap_or(usize::MAX).min(buffer.len());
+            match self.body.read(&mut buffer[..room]).await? {
+                0 => return Ok(0),
+                count => self.skip -= count as u64,
+            }
+        }
+        let count = self.body.read(buffer).await?;
+        if let Some(left) = &mut self.left {
+            let count = count as u64;
+            // Of a chunked range only this tells whether all of it came, and no more.
+            if count > *left || (count == 0 && *left > 0) {
+                return Err(malformed(format_args!("its answer has another length than it told")));
+            }
+            *left -= count;
+        }
+        Ok(count)
+    }
+
+    /// Gives the connection back when what is left of the answer is little.
+    pub async fn close(self) {
+        self.body.discard().await;
+    }
+}
+
+/// What identifies a version of the image: a strong entity tag or the time of its last change.
+fn validator(response: &Response) -> Option<String> {
+    let tag = response.headers.get("etag").filter(|tag| !tag.starts_with("W/") && !tag.is_empty());
+    tag.or_else(|| response.headers.get("last-modified")).map(str::to_owned)
+}
+
+/// What `Content-Range` says: first and last byte, and how many there are.
+#[derive(Debug, PartialEq, Eq)]
+struct ContentRange {
+    bytes: Option<(u64, u64)>,
+    total: Option<u64>,
+}
+
+impl ContentRange {
+    fn parse(text: &str) -> Option<Self> {
+        let (unit, rest) = text.trim().split_once(' ')?;
+        let (range, total) = rest.trim().split_once('/')?;
+        let number =
+            |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten();
+        let bytes = match range.split_once('-') {
+            Some((first, last)) => Some((number(first)?, number(last)?)),
+            None if range == "*" => None,
+            None => return None,
+        };
+        let total = if total == "*" { None } else { Some(number(total)?) };
+        unit.eq_ignore_ascii_case("bytes").then_some(ContentRange { bytes, total })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_ranges_are_parsed_strictly() {
+        for (text, expected) in [
+            ("bytes 0-9/100", Some((Some((0, 9)), Some(100)))),
+            ("Bytes 5-5/*", Some((Some((5, 5)), None))),
+            ("bytes */100", Some((None, Some(100)))),
+            ("bytes 0-9", None),
+            ("bytes=0-9/100", None),
+            ("bytes 0-9/1e3", None),
+            ("bytes -9/100", None),
+            ("bytes 0-99999999999999999999/100", None),
+            ("items 0-9/100", None),
+            ("", None),
+        ] {
+            let parsed = ContentRange::parse(text).map(|range| (range.bytes, range.total));
+            assert_eq!(parsed, expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! The HTTP client that all drivers share: connections kept and made anew, TLS, proxies, redirects,
+//! retries; and images over it, read in order or at random, on from where a connection broke.
+
+mod body;
+mod client;
+mod connect;
+mod connection;
+mod download;
+mod error;
+mod head;
+mod idle;
+mod image;
+mod policy;
+mod proxy;
+mod retry;
+mod stream;
+mod tls;
+mod url;
+
+pub use client::{Client, Settings};
+pub use connect::Connector;
+pub use download::{Download, Manner};
+pub use image::Image;
+pub use policy::{Network, Policy};
+pub use proxy::Proxies;
+pub use retry::RetryPolicy;
+pub use tls::{Tls, Trust};
+pub use url::{Scheme, Url};
