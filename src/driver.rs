@@ -26,7 +26,7 @@ pub struct Registration {
     pub alias: &'static str,
     pub schemes: &'static [&'static str],
     pub options: &'static [OptionSpec],
-    /// Opens a store.  Only what makes reading impossible fails.
+    /// Opens a store.  Only what makes reading impossible fails.  No network: nothing limits its time.
     pub open: fn(StoreContext<'_>) -> Result<Opened>,
 }
 
@@ -102,12 +102,17 @@ pub trait Driver: Send + Sync {
     fn set_acls(&self, op: &Operation, location: &Location, acls: &Acls) -> Result<()>;
 }
 
-/// An image on its way into a store.  The facade calls `commit` after the last byte, or `abort` after
-/// any failure, a failed commit included.
+/// An image on its way into a store.  After the last byte the facade calls `prepare` and `publish`; after
+/// any failure, of these as well, it calls `abort`.
 pub trait Upload: Sink {
-    fn commit(&mut self, op: &Operation) -> Result<Stored>;
+    /// Brings everything to where only the name is missing.  Cancel and deadline still apply.
+    fn prepare(&mut self, op: &Operation) -> Result<()>;
 
-    /// Removes every trace.  `op` is the cleanup's own: the call's cancel and deadline do not apply.
+    /// Gives the image its name.  `op` is not the caller's: a call that is cancelled now must not leave an
+    /// image behind that appears later.
+    fn publish(&mut self, op: &Operation) -> Result<Stored>;
+
+    /// Removes every trace; `op` is not the caller's here either.
     fn abort(&mut self, op: &Operation) -> Result<()>;
 }
 

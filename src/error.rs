@@ -47,7 +47,7 @@ impl Kind {
     pub fn exception(self) -> &'static str {
         match self {
             Kind::Failed | Kind::Bug | Kind::Callback | Kind::Forked => "BackendException",
-            Kind::Cancelled => "GlanceStoreException",
+            Kind::Cancelled | Kind::NotSupported => "GlanceStoreException",
             Kind::Invalid | Kind::SizeMismatch | Kind::VerifyFailed => "Invalid",
             Kind::Timeout => "TimeoutError",
             Kind::NotFound => "NotFound",
@@ -62,7 +62,7 @@ impl Kind {
             Kind::BadConfig => "BadStoreConfiguration",
             Kind::DriverUnavailable => "DriverLoadFailure",
             Kind::UnknownHash => "UnknownHashingAlgo",
-            Kind::NotSupported => "StoreRandomGetNotSupported",
+
             Kind::AddDisabled => "StoreAddDisabled",
             Kind::Unavailable => "RemoteServiceUnavailable",
             Kind::TooManyRedirects => "MaxRedirectsExceeded",

@@ -4,7 +4,8 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::io::Write;
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use crate::secret::redact_text;
 
@@ -45,6 +46,7 @@ pub struct Log {
     /// As a number, because a caller's level may lie outside the names.
     max_level: i32,
     sink: Mutex<Sink>,
+    pid: u32,
 }
 
 thread_local! {
@@ -54,7 +56,7 @@ thread_local! {
 
 impl Log {
     pub fn new(max_level: i32, sink: Sink) -> Self {
-        Log { max_level, sink: Mutex::new(sink) }
+        Log { max_level, sink: Mutex::new(sink), pid: std::process::id() }
     }
 
     /// What a registry logs to when its caller set nothing: standard error, if `GLANCE_STORE_LOG`
@@ -62,7 +64,8 @@ impl Log {
     pub fn from_environment() -> Self {
         let level = std::env::var("GLANCE_STORE_LOG").ok().and_then(|name| Level::named(&name));
         let to_stderr = |level: Level, target: &str, message: &str| {
-            eprintln!("glance-store: {}: {target}: {message}", level.name());
+            // A log that cannot be written is no reason to fail.
+            let _ = writeln!(std::io::stderr(), "glance-store: {}: {target}: {message}", level.name());
         };
         Log::new(level.map_or(0, |level| level as i32), Box::new(to_stderr))
     }
@@ -72,10 +75,25 @@ impl Log {
             return;
         }
         let message = message.to_string();
-        let sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(sink) = self.lock() else {
+            return;
+        };
         IN_SINK.set(true);
         let _leave = Leave;
         sink(level, target, &redact_text(&message));
+    }
+
+    /// None in a child process that was forked while another thread was in the sink: there nobody will
+    /// ever leave it.
+    fn lock(&self) -> Option<MutexGuard<'_, Sink>> {
+        if self.pid == std::process::id() {
+            return Some(self.sink.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+        match self.sink.try_lock() {
+            Ok(sink) => Some(sink),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 }
 

@@ -99,12 +99,12 @@ pub struct Context {
 pub struct Operation {
     cancel: Option<Arc<Cancel>>,
     deadline: Option<(Instant, Duration)>,
-    context: Context,
+    context: Arc<Context>,
     bell: Arc<Doorbell>,
 }
 
 impl Operation {
-    pub fn new(cancel: Option<Arc<Cancel>>, timeout: Option<Duration>, context: Context) -> Self {
+    pub fn new(cancel: Option<Arc<Cancel>>, timeout: Option<Duration>, context: Arc<Context>) -> Self {
         let deadline = timeout.and_then(|t| Some((Instant::now().checked_add(t)?, t)));
         Operation { cancel, deadline, context, bell: Arc::default() }
     }
@@ -128,7 +128,7 @@ impl Operation {
         }
     }
 
-    pub fn context(&self) -> &Context {
+    pub fn context(&self) -> &Arc<Context> {
         &self.context
     }
 

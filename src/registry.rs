@@ -152,7 +152,14 @@ fn multi_mode(default_group: &Options, stores: &[(String, String)]) -> Result<Ve
     for (id, driver) in stores {
         let registration =
             find_driver(driver).map_err(|reason| reason.of(default_group, "enabled_backends"))?;
-        if TAKEN_GROUPS.iter().any(|taken| taken.eq_ignore_ascii_case(id)) {
+        if let Some(twin) = entries.iter().find(|entry: &&Entry| is_same_group(&entry.id, id)) {
+            let reason = format!(
+                "the stores {:?} and {id:?} would share one group: names differ in more than case",
+                twin.id
+            );
+            return Err(default_group.bad("enabled_backends", reason));
+        }
+        if is_taken(id) {
             let reason = format!("a store cannot be called {id:?}: that group has another meaning");
             return Err(default_group.bad("enabled_backends", reason));
         }
@@ -167,13 +174,22 @@ fn multi_mode(default_group: &Options, stores: &[(String, String)]) -> Result<Ve
     Ok(entries)
 }
 
+fn is_taken(id: &str) -> bool {
+    TAKEN_GROUPS.iter().any(|taken| is_same_group(taken, id))
+}
+
+/// Groups of a configuration do not differ by case.
+fn is_same_group(one: &str, other: &str) -> bool {
+    one.to_lowercase() == other.to_lowercase()
+}
+
 fn reserved_entry(store: &ReservedStore, others: &[Entry]) -> Result<Entry> {
     let ReservedStore { id, driver } = store;
     let bad = |reason: String| Error::new(Kind::BadConfig, format!("the reserved store {id:?} {reason}"));
-    if TAKEN_GROUPS.iter().any(|taken| taken.eq_ignore_ascii_case(id)) {
+    if is_taken(id) {
         return Err(bad("has the name of a group with another meaning".into()));
     }
-    if others.iter().any(|other| other.id == *id) {
+    if others.iter().any(|other| is_same_group(&other.id, id)) {
         return Err(bad("has the id of another store".into()));
     }
     let registration = find_driver(driver).map_err(|unknown| match unknown {
@@ -291,7 +307,10 @@ fn open_store(
     if let Some(reason) = &opened.add_disabled {
         log.write(Level::Warn, "registry", format_args!("store {:?} takes no images: {reason}", entry.id));
     }
-    let transfer_memory = options.int("transfer_memory").unwrap_or_default().unsigned_abs() << 20;
+    let Some(memory) = options.int("transfer_memory") else {
+        return Err(options.bad("transfer_memory", "needs a number of MiB"));
+    };
+    let transfer_memory = memory.unsigned_abs().saturating_mul(1 << 20);
     Ok(Arc::new(Store::new(
         identity,
         entry.registration,

@@ -7,14 +7,14 @@ use serde_json::{Map, Value};
 
 use crate::capabilities::Capabilities;
 use crate::checks::Checks;
-use crate::driver::{Acls, Download, Opened, Part, Reader, Registration, Upload};
+use crate::driver::{Acls, Download, Opened, Part, Reader, Registration, Stored, Upload};
 use crate::error::{Error, Kind, Result};
 use crate::location::{Location, StorageUri, shorten};
 use crate::log::{Level, Log};
-use crate::operation::{Cancel, Operation};
+use crate::operation::{Cancel, Context, Operation};
 use crate::transfer::{
     CallbackInput, CallbackSink, ChunkReader, DescriptorInput, DescriptorSink, Digests, Discard, HashCore,
-    Input, Pool, Progress, Pump, Runtime, Sink, Source, WriteCallback, kernel_copy,
+    Input, Piece, Pool, Progress, Pump, Runtime, Sink, Source, WriteCallback, kernel_copy,
 };
 
 /// Told how many bytes are done and, where known, how many there are; false stops the call.
@@ -171,30 +171,21 @@ impl Store {
         call: Call<'_>,
     ) -> Result<Image> {
         self.check_can_add()?;
-        let op = call.op.cleanup();
-        let begun = call.op.check().and_then(|()| self.opened.driver.begin(&call.op, image_id, size));
-        let mut upload = begun.map_err(|error| self.adding(image_id, error))?;
-        self.transfer(upload.as_mut(), size, source, call).map_err(|error| {
-            if let Err(left) = upload.abort(&op) {
-                self.log.write(
-                    Level::Error,
-                    self.driver_name(),
-                    format_args!("image {image_id:?}: a part may remain, cleaning up failed: {left}"),
-                );
-            }
-            self.adding(image_id, error)
-        })
+        self.transfer(image_id, size, source, call).map_err(|error| self.adding(image_id, error))
     }
 
     fn transfer(
         &self,
-        upload: &mut dyn Upload,
+        image_id: &str,
         size: Option<u64>,
         source: &mut dyn Source,
         mut call: Call<'_>,
     ) -> Result<Image> {
+        call.op.check()?;
+        let upload = self.opened.driver.begin(&call.op, image_id, size)?;
+        let mut upload = Unfinished { store: self, image_id, op: call.op.cleanup(), upload: Some(upload) };
         let checks = std::mem::take(&mut call.checks);
-        let (size, digests) = self.pump(size, &checks, &mut call, source, upload)?;
+        let (size, digests) = self.pump(size, &checks, &mut call, source, &mut upload)?;
         checks.verify(&digests)?;
         let stored = upload.commit(&call.op)?;
         let mut metadata = stored.metadata;
@@ -240,7 +231,8 @@ impl Store {
         pump.run(&call.op, source, sink)
     }
 
-    fn pool(&self, op: &Operation) -> Pool {
+    /// The buffers of one call on this store.
+    pub fn pool(&self, op: &Operation) -> Pool {
         // Small enough that a few stages can work at the same time within the memory.
         let largest = usize::try_from(self.transfer_memory / 8).unwrap_or(usize::MAX);
         Pool::new(op, self.opened.io_size.min(largest), self.transfer_memory)
@@ -278,18 +270,18 @@ impl Store {
         Err(Error::new(Kind::NotSupported, message).with_exception("StoreDeleteNotSupported"))
     }
 
-    /// Opens an image for reading from its beginning to its end.
-    pub fn open(&self, op: &Operation, uri: &str, part: Part) -> Result<Box<dyn Download>> {
+    /// Opens an image, or a part of it, to be read into the buffers of `pool`.
+    pub fn open(&self, op: &Operation, uri: &str, part: Part, pool: &Pool) -> Result<Box<dyn Download>> {
         let location = self.locate(uri)?;
         self.check_can_get(part)?;
         op.check()
-            .and_then(|()| self.opened.driver.open(op, &location, part, &self.pool(op)))
+            .and_then(|()| self.opened.driver.open(op, &location, part, pool))
             .map_err(|error| self.at("get", &location, error))
     }
 
     /// Hands an image to a callback.
     pub fn get(&self, uri: &str, write: WriteCallback<'_>, mut call: Call<'_>) -> Result<()> {
-        let mut download = self.open(&call.op, uri, call.part)?;
+        let mut download = self.open(&call.op, uri, call.part, &self.pool(&call.op))?;
         let mut sink = CallbackSink::new(write, call.part.offset, call.sparse);
         self.deliver(uri, download.as_mut(), &mut sink, &mut call)
     }
@@ -297,7 +289,7 @@ impl Store {
     /// Writes an image to a descriptor, from its present position on.
     pub fn get_fd(&self, uri: &str, fd: BorrowedFd<'_>, mut call: Call<'_>) -> Result<()> {
         let mut sink = DescriptorSink::new(fd, call.sparse)?;
-        let mut download = self.open(&call.op, uri, call.part)?;
+        let mut download = self.open(&call.op, uri, call.part, &self.pool(&call.op))?;
         if !self.deliver_in_kernel(uri, download.as_ref(), &sink, &mut call)? {
             self.deliver(uri, download.as_mut(), &mut sink, &mut call)?;
         }
@@ -339,7 +331,7 @@ impl Store {
     /// Reads a whole image, and tells of it what was told when it was added.
     pub fn examine(&self, uri: &str, mut call: Call<'_>) -> Result<Image> {
         let location = self.locate(uri)?;
-        let mut download = self.open(&call.op, uri, Part::default())?;
+        let mut download = self.open(&call.op, uri, Part::default(), &self.pool(&call.op))?;
         let checks = std::mem::take(&mut call.checks);
         let (size, digests) = self
             .pump(download.length(), &checks, &mut call, download.as_mut(), &mut Discard)
@@ -376,7 +368,12 @@ impl Store {
         self.check_can_get(Part { offset: 1, length: Some(1) })?;
         op.check()
             .and_then(|()| self.opened.driver.reader(op, &location))
-            .map(|reader| ImageReader { reader, cancel, safe_uri: location.safe_uri().to_owned() })
+            .map(|reader| ImageReader {
+                reader,
+                cancel,
+                context: op.context().clone(),
+                safe_uri: location.safe_uri().to_owned(),
+            })
             .map_err(|error| self.at("open", &location, error))
     }
 
@@ -397,10 +394,54 @@ impl Store {
     }
 }
 
+/// An upload that is aborted unless it comes to its end, also when something panics.
+struct Unfinished<'a> {
+    store: &'a Store,
+    image_id: &'a str,
+    /// For what the caller can no longer stop.
+    op: Operation,
+    upload: Option<Box<dyn Upload>>,
+}
+
+impl Unfinished<'_> {
+    fn commit(mut self, op: &Operation) -> Result<Stored> {
+        let Some(upload) = &mut self.upload else {
+            return Err(Error::new(Kind::Bug, "an upload ended twice"));
+        };
+        upload.prepare(op)?;
+        op.check()?;
+        let stored = upload.publish(&self.op.cleanup())?;
+        self.upload = None;
+        Ok(stored)
+    }
+}
+
+impl Sink for Unfinished<'_> {
+    fn put(&mut self, op: &Operation, piece: Piece) -> Result<()> {
+        self.upload.as_mut().map_or(Ok(()), |upload| upload.put(op, piece))
+    }
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        let Some(mut upload) = self.upload.take() else {
+            return;
+        };
+        if let Err(left) = upload.abort(&self.op.cleanup()) {
+            self.store.log.write(
+                Level::Error,
+                self.store.driver_name(),
+                format_args!("image {:?}: a part may remain, cleaning up failed: {left}", self.image_id),
+            );
+        }
+    }
+}
+
 /// An image opened for random reads.
 pub struct ImageReader {
     reader: Box<dyn Reader>,
     cancel: Option<Arc<Cancel>>,
+    context: Arc<Context>,
     safe_uri: String,
 }
 
@@ -411,7 +452,7 @@ impl ImageReader {
 
     /// As pread(2), by any number of threads at once.
     pub fn pread(&self, buffer: &mut [u8], offset: u64) -> Result<usize> {
-        let op = Operation::new(self.cancel.clone(), None, Default::default());
+        let op = Operation::new(self.cancel.clone(), None, self.context.clone());
         self.reader
             .pread(&op, buffer, offset)
             .map_err(|error| error.context(format!("read {:?}", self.safe_uri)))

@@ -1,6 +1,7 @@
 //! `gs_image`: what was stored, and where.
 
 use std::ffi::{CString, c_char};
+use std::mem::offset_of;
 
 use serde_json::Value;
 
@@ -69,6 +70,7 @@ pub struct gs_image_info {
 // SAFETY: #[repr(C)], begins with its size, everything else may be zero.
 unsafe impl SizedStruct for gs_image_info {
     const NAME: &'static str = "gs_image_info";
+    const FIRST_SIZE: usize = offset_of!(gs_image_info, size) + size_of::<u64>();
 }
 
 /// Fills in `*info`.  NULL, or an `info` of a smaller `struct_size`, is left alone; what it has beyond

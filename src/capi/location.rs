@@ -1,6 +1,7 @@
 //! `gs_location`: a storage URI, parsed and owned.
 
 use std::ffi::{CStr, CString, c_char};
+use std::mem::offset_of;
 
 use crate::location::Location;
 use crate::secret::redact_uri;
@@ -59,6 +60,7 @@ pub struct gs_location_info {
 // SAFETY: #[repr(C)], begins with its size, pointers may be NULL.
 unsafe impl SizedStruct for gs_location_info {
     const NAME: &'static str = "gs_location_info";
+    const FIRST_SIZE: usize = offset_of!(gs_location_info, store_id) + size_of::<*const c_char>();
 }
 
 /// Checks and normalises a storage URI without any I/O: nothing says that an image is there.  `store`

@@ -1,6 +1,7 @@
 //! `gs_opts`: the options of one call.
 
 use std::ffi::{c_char, c_int, c_void};
+use std::mem::offset_of;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ pub const GS_SIZE_UNKNOWN: u64 = u64::MAX;
 /// `gs_opts.flags` of gs_get*: report holes, do not send zeros.  By callback, data is NULL for a hole;
 /// into a regular file, the hole stays one.  Other descriptors get the zeros.
 pub const GS_SPARSE: u32 = 1 << 0;
-/// `gs_opts.flags` of gs_add* and gs_copy: compute no MD5; the image's checksum is "".
+/// `gs_opts.flags` of gs_add*, gs_copy and gs_examine: compute no MD5; the image's checksum is "".
 pub const GS_NO_CHECKSUM: u32 = 1 << 1;
 
 /// Told how far a call is: at most some ten times a second, and once at the end.  `total` is
@@ -59,6 +60,7 @@ pub struct gs_context {
 // SAFETY: #[repr(C)], begins with its size, pointers may be NULL.
 unsafe impl SizedStruct for gs_context {
     const NAME: &'static str = "gs_context";
+    const FIRST_SIZE: usize = offset_of!(gs_context, request_id) + size_of::<*const c_char>();
 }
 
 /// The options of one call.  All-zero after `struct_size` means defaults.  A member that the call does
@@ -73,18 +75,19 @@ pub struct gs_opts {
     pub cancel: *mut gs_cancel,
     /// Nullable: on whose behalf the call runs.
     pub context: *const gs_context,
-    /// Nullable.  gs_add*, gs_copy, gs_get*.
+    /// Nullable.  gs_add*, gs_copy, gs_examine, gs_get*.
     pub progress: gs_progress_fn,
     /// Handed to `progress`.
     pub progress_user: *mut c_void,
-    /// Nullable.  gs_add*, gs_copy.
+    /// Nullable.  gs_add*, gs_copy, gs_examine.
     pub verify: gs_verify_fn,
     /// Handed to `verify`.
     pub verify_user: *mut c_void,
-    /// Nullable: the multihash's name, such as "sha512".  gs_add*, gs_copy; gs_get* only together with
-    /// `expect_multihash`.
+    /// Nullable: the multihash's name, such as "sha512".  gs_add*, gs_copy, gs_examine; gs_get* only
+    /// together with `expect_multihash`.
     pub hash_name: *const c_char,
-    /// Nullable: the MD5, in hex, that the data must have.  gs_add*, gs_copy, gs_get* of a whole image.
+    /// Nullable: the MD5, in hex, that the data must have.  gs_add*, gs_copy, gs_examine, gs_get* of a
+    /// whole image.
     pub expect_checksum: *const c_char,
     /// Nullable: the digest of `hash_name`, in hex, that the data must have.  As above.
     pub expect_multihash: *const c_char,
@@ -101,12 +104,13 @@ pub struct gs_opts {
 // SAFETY: #[repr(C)], begins with its size, everything else may be zero.
 unsafe impl SizedStruct for gs_opts {
     const NAME: &'static str = "gs_opts";
+    const FIRST_SIZE: usize = offset_of!(gs_opts, flags) + size_of::<u32>();
 }
 
 /// What the options are for.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Purpose {
-    /// gs_add*, gs_copy.
+    /// gs_add*, gs_copy, gs_examine.
     Store,
     /// gs_get*.
     Fetch,
@@ -115,10 +119,10 @@ pub enum Purpose {
 }
 
 /// The options of a call, looked at; they point into the caller's memory.
-pub struct Options<'a> {
+pub struct CallOptions<'a> {
     raw: gs_opts,
     cancel: Option<Arc<Cancel>>,
-    context: Context,
+    context: Arc<Context>,
     hash_name: Option<&'a str>,
     expect_checksum: Option<&'a str>,
     expect_multihash: Option<&'a str>,
@@ -141,7 +145,7 @@ const ALL_ZERO: gs_opts = gs_opts {
     flags: 0,
 };
 
-impl<'a> Options<'a> {
+impl<'a> CallOptions<'a> {
     /// # Safety
     /// `opts` is NULL or points to options whose pointers follow the header's rules during `'a`.
     pub unsafe fn read(opts: *const gs_opts, purpose: Purpose) -> Result<Self> {
@@ -149,12 +153,12 @@ impl<'a> Options<'a> {
         unsafe {
             let raw = if opts.is_null() { ALL_ZERO } else { sized::read(opts)? };
             check_unused(&raw, purpose)?;
-            Ok(Options {
+            Ok(CallOptions {
                 cancel: match raw.cancel.is_null() {
                     true => None,
                     false => Some(borrow(raw.cancel.cast_const(), "opts.cancel")?.clone()),
                 },
-                context: read_context(raw.context)?,
+                context: Arc::new(read_context(raw.context)?),
                 hash_name: optional_string(raw.hash_name, "opts.hash_name")?,
                 expect_checksum: optional_string(raw.expect_checksum, "opts.expect_checksum")?,
                 expect_multihash: optional_string(raw.expect_multihash, "opts.expect_multihash")?,
@@ -234,7 +238,7 @@ fn invalid(message: &str) -> Error {
     Error::new(Kind::Invalid, message)
 }
 
-/// Options that a call ignores hide mistakes, so it refuses them.
+/// CallOptions that a call ignores hide mistakes, so it refuses them.
 fn check_unused(raw: &gs_opts, purpose: Purpose) -> Result<()> {
     let allowed_flags = match purpose {
         Purpose::Store => GS_NO_CHECKSUM,
@@ -248,6 +252,8 @@ fn check_unused(raw: &gs_opts, purpose: Purpose) -> Result<()> {
     let moves_data = purpose != Purpose::Other;
     let unused = [
         ("progress", raw.progress.is_some() && !moves_data),
+        ("progress_user", !raw.progress_user.is_null() && raw.progress.is_none()),
+        ("verify_user", !raw.verify_user.is_null() && raw.verify.is_none()),
         ("hash_name", !raw.hash_name.is_null() && !moves_data),
         ("expect_checksum", !raw.expect_checksum.is_null() && !moves_data),
         ("expect_multihash", !raw.expect_multihash.is_null() && !moves_data),
@@ -262,7 +268,7 @@ fn check_unused(raw: &gs_opts, purpose: Purpose) -> Result<()> {
 }
 
 /// # Safety
-/// As for [`Options::read`].
+/// As for [`CallOptions::read`].
 unsafe fn read_context(context: *const gs_context) -> Result<Context> {
     if context.is_null() {
         return Ok(Context::default());

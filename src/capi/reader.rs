@@ -8,7 +8,7 @@ use crate::store::ImageReader;
 use super::boundary::{fallible, infallible, null, output, string};
 use super::error::{gs_error, gs_status};
 use super::handle::{self, borrow, opaque};
-use super::opts::{Options, Purpose, gs_opts};
+use super::opts::{CallOptions, Purpose, gs_opts};
 use super::store::gs_store;
 
 /// An image opened for random reads.  May be shared by threads, and outlives its registry's
@@ -40,7 +40,7 @@ pub unsafe extern "C" fn gs_reader_open(
         fallible(err, || {
             let store = borrow(store.cast_const(), "store")?.store.clone();
             let (uri, out) = (string(uri, "uri")?, output(out, "out")?);
-            let opts = Options::read(opts, Purpose::Other)?;
+            let opts = CallOptions::read(opts, Purpose::Other)?;
             out.write(handle::into_raw(store.reader(uri, &opts.operation(), opts.cancel())?));
             Ok(())
         })

@@ -1,6 +1,7 @@
 //! `gs_store`: one store, and what can be done with its images.
 
 use std::ffi::{CString, c_char, c_int, c_void};
+use std::mem::offset_of;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use super::boundary::{callback, fallible, infallible, output, string, strings};
 use super::error::{gs_error, gs_status};
 use super::handle::{self, User, borrow, c_string, opaque};
 use super::image::gs_image;
-use super::opts::{GS_SIZE_UNKNOWN, Options, Purpose, gs_opts};
+use super::opts::{CallOptions, GS_SIZE_UNKNOWN, Purpose, gs_opts};
 use super::sized::{self, SizedStruct};
 
 /// `gs_store_info.capabilities`: images can be read.  The bits are those of
@@ -116,6 +117,7 @@ pub struct gs_store_info {
 // SAFETY: #[repr(C)], begins with its size, everything else may be zero.
 unsafe impl SizedStruct for gs_store_info {
     const NAME: &'static str = "gs_store_info";
+    const FIRST_SIZE: usize = offset_of!(gs_store_info, is_reserved) + size_of::<bool>();
 }
 
 /// Fills in `*info`.  NULL, or an `info` of a smaller `struct_size`, is left alone; what it has beyond
@@ -208,7 +210,7 @@ pub unsafe extern "C" fn gs_add(
             let store = store_of(store, "store")?;
             let image_id = string(image_id, "image_id")?;
             let (read, out) = (callback(read, "read")?, output(out, "out")?);
-            let call = Options::read(opts, Purpose::Store)?.store_call()?;
+            let call = CallOptions::read(opts, Purpose::Store)?.store_call()?;
             let mut fill = |buffer: &mut [u8]| read(user, buffer.as_mut_ptr(), buffer.len());
             give(store.add(image_id, known(size), &mut fill, call)?, out);
             Ok(())
@@ -239,7 +241,7 @@ pub unsafe extern "C" fn gs_add_fd(
             let store = store_of(store, "store")?;
             let image_id = string(image_id, "image_id")?;
             let (fd, out) = (descriptor(fd)?, output(out, "out")?);
-            let call = Options::read(opts, Purpose::Store)?.store_call()?;
+            let call = CallOptions::read(opts, Purpose::Store)?.store_call()?;
             give(store.add_fd(image_id, known(size), fd, call)?, out);
             Ok(())
         })
@@ -267,7 +269,7 @@ pub unsafe extern "C" fn gs_copy(
             let (to, from) = (store_of(to, "to")?, store_of(from, "from")?);
             let (image_id, uri) = (string(image_id, "image_id")?, string(uri, "uri")?);
             let out = output(out, "out")?;
-            let call = Options::read(opts, Purpose::Store)?.store_call()?;
+            let call = CallOptions::read(opts, Purpose::Store)?.store_call()?;
             give(copy(&to, image_id, &from, uri, call)?, out);
             Ok(())
         })
@@ -297,10 +299,10 @@ pub unsafe extern "C" fn gs_get(
             let store = store_of(store, "store")?;
             let uri = string(uri, "uri")?;
             let (write, user) = (callback(write, "write")?, User(user));
-            let call = Options::read(opts, Purpose::Fetch)?.fetch_call()?;
-            let mut take = |data: Option<&[u8]>, len: u64, offset: u64| {
+            let call = CallOptions::read(opts, Purpose::Fetch)?.fetch_call()?;
+            let mut take = |data: Option<&[u8]>, len: usize, offset: u64| {
                 let data = data.map_or(std::ptr::null(), <[u8]>::as_ptr);
-                write(user.0, data, len as usize, offset)
+                write(user.0, data, len, offset)
             };
             let take: WriteCallback<'_> = &mut take;
             store.get(uri, take, call)
@@ -328,7 +330,7 @@ pub unsafe extern "C" fn gs_get_fd(
         fallible(err, || {
             let store = store_of(store, "store")?;
             let (uri, fd) = (string(uri, "uri")?, descriptor(fd)?);
-            let call = Options::read(opts, Purpose::Fetch)?.fetch_call()?;
+            let call = CallOptions::read(opts, Purpose::Fetch)?.fetch_call()?;
             store.get_fd(uri, fd, call)
         })
     }
@@ -352,7 +354,7 @@ pub unsafe extern "C" fn gs_get_size(
         fallible(err, || {
             let store = store_of(store, "store")?;
             let (uri, out) = (string(uri, "uri")?, output(out, "out")?);
-            let opts = Options::read(opts, Purpose::Other)?;
+            let opts = CallOptions::read(opts, Purpose::Other)?;
             out.write(store.size(uri, &opts.operation())?);
             Ok(())
         })
@@ -360,8 +362,8 @@ pub unsafe extern "C" fn gs_get_size(
 }
 
 /// Reads a whole image and tells its size, checksum and multihash as if it were added now; nothing is
-/// stored.  The metadata is empty.  `opts` (nullable) is as for gs_add.  The result is yours to free
-/// with gs_image_free.
+/// stored, and the metadata is empty.  `opts` (nullable) is as for gs_add.  Free `*out` with
+/// `gs_image_free`.
 ///
 /// `GS_NOT_FOUND`, `GS_FORBIDDEN`, `GS_VERIFY_FAILED`, `GS_UNKNOWN_HASH`, `GS_CANCELLED`, `GS_TIMEOUT`,
 /// `GS_NOT_SUPPORTED`, `GS_UNKNOWN_SCHEME` and `GS_BAD_URI`.  Since 0.1.
@@ -379,14 +381,15 @@ pub unsafe extern "C" fn gs_examine(
         fallible(err, || {
             let store = store_of(store, "store")?;
             let (uri, out) = (string(uri, "uri")?, output(out, "out")?);
-            let call = Options::read(opts, Purpose::Store)?.store_call()?;
+            let call = CallOptions::read(opts, Purpose::Store)?.store_call()?;
             give(store.examine(uri, call)?, out);
             Ok(())
         })
     }
 }
 
-/// Deletes an image.  Of `opts` (nullable) it uses cancel, context and timeout_ms.
+/// Deletes an image.  Of `opts` (nullable) it uses cancel, context and timeout_ms.  A call that was
+/// cancelled or timed out may still delete later, when the backend that hangs goes on.
 ///
 /// `GS_NOT_FOUND`, `GS_FORBIDDEN`, `GS_IN_USE`, `GS_NOT_SUPPORTED` when the store only reads,
 /// `GS_CANCELLED`, `GS_TIMEOUT`, `GS_UNKNOWN_SCHEME`, `GS_BAD_URI`.  Since 0.1.
@@ -403,7 +406,7 @@ pub unsafe extern "C" fn gs_delete(
         fallible(err, || {
             let store = store_of(store, "store")?;
             let uri = string(uri, "uri")?;
-            let opts = Options::read(opts, Purpose::Other)?;
+            let opts = CallOptions::read(opts, Purpose::Other)?;
             store.delete(uri, &opts.operation())
         })
     }
@@ -430,7 +433,7 @@ pub unsafe extern "C" fn gs_set_acls(
             let store = store_of(store, "store")?;
             let uri = string(uri, "uri")?;
             let (readers, writers) = (strings(readers, "readers")?, strings(writers, "writers")?);
-            let opts = Options::read(opts, Purpose::Other)?;
+            let opts = CallOptions::read(opts, Purpose::Other)?;
             store.set_acls(uri, &Acls { is_public, readers, writers }, &opts.operation())
         })
     }

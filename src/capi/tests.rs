@@ -25,7 +25,7 @@ const STATUSES: &[(gs_status, i32, Kind, &str)] = &[
     (GS_BAD_CONFIG, 23, Kind::BadConfig, "BadStoreConfiguration"),
     (GS_DRIVER_UNAVAILABLE, 24, Kind::DriverUnavailable, "DriverLoadFailure"),
     (GS_UNKNOWN_HASH, 25, Kind::UnknownHash, "UnknownHashingAlgo"),
-    (GS_NOT_SUPPORTED, 26, Kind::NotSupported, "StoreRandomGetNotSupported"),
+    (GS_NOT_SUPPORTED, 26, Kind::NotSupported, "GlanceStoreException"),
     (GS_ADD_DISABLED, 27, Kind::AddDisabled, "StoreAddDisabled"),
     (GS_UNAVAILABLE, 30, Kind::Unavailable, "RemoteServiceUnavailable"),
     (GS_TOO_MANY_REDIRECTS, 31, Kind::TooManyRedirects, "MaxRedirectsExceeded"),

@@ -5,7 +5,7 @@ use std::thread;
 #[test]
 fn a_trigger_ends_a_wait_for_good() {
     let cancel = Arc::new(Cancel::new().unwrap());
-    let op = Operation::new(Some(cancel.clone()), None, Context::default());
+    let op = Operation::new(Some(cancel.clone()), None, Arc::default());
     op.check().unwrap();
     let trigger = thread::spawn(move || cancel.trigger());
     let error = op.wait(|| None::<()>).unwrap_err();
@@ -17,7 +17,7 @@ fn a_trigger_ends_a_wait_for_good() {
 
 #[test]
 fn a_spent_deadline_ends_a_wait_and_names_the_time() {
-    let op = Operation::new(None, Some(Duration::from_millis(5)), Context::default());
+    let op = Operation::new(None, Some(Duration::from_millis(5)), Arc::default());
     let error = op.wait(|| None::<()>).unwrap_err();
     assert_eq!(error.kind(), Kind::Timeout);
     assert!(error.message().contains("5 ms"), "{error}");
@@ -28,14 +28,14 @@ fn a_spent_deadline_ends_a_wait_and_names_the_time() {
 fn cleanup_has_its_own_time_and_no_cancel() {
     let cancel = Arc::new(Cancel::new().unwrap());
     cancel.trigger();
-    let op = Operation::new(Some(cancel), Some(Duration::ZERO), Context::default());
+    let op = Operation::new(Some(cancel), Some(Duration::ZERO), Arc::default());
     assert!(op.check().is_err());
     op.cleanup().check().unwrap();
 }
 
 #[test]
 fn within_never_extends_the_deadline() {
-    let op = Operation::new(None, Some(Duration::ZERO), Context::default());
+    let op = Operation::new(None, Some(Duration::ZERO), Arc::default());
     assert!(op.within(Duration::from_secs(60)).check().is_err());
     let free = Operation::default();
     assert!(free.within(Duration::ZERO).check().is_err());
@@ -63,7 +63,7 @@ fn every_ring_is_heard() {
 #[test]
 fn a_descriptor_that_never_gets_ready_does_not_hold_the_call() {
     let (reader, _writer) = std::io::pipe().unwrap();
-    let op = Operation::new(None, Some(Duration::from_millis(5)), Context::default());
+    let op = Operation::new(None, Some(Duration::from_millis(5)), Arc::default());
     let error = op.wait_fd(reader.as_fd(), PollFlags::POLLIN).unwrap_err();
     assert_eq!(error.kind(), Kind::Timeout);
 }

@@ -193,12 +193,11 @@ impl Drop for Buffer {
 mod tests {
     use super::*;
     use crate::error::Kind;
-    use crate::operation::Context;
     use std::time::Duration;
 
     #[test]
     fn never_more_than_the_limit_is_out() {
-        let op = Operation::new(None, Some(Duration::from_millis(5)), Context::default());
+        let op = Operation::new(None, Some(Duration::from_millis(5)), Arc::default());
         let pool = Pool::new(&op, 1024, 5 * 1024);
         let held: Vec<Buffer> = (0..5).map(|_| pool.take(&op).unwrap()).collect();
         assert_eq!(pool.take(&op).err().unwrap().kind(), Kind::Timeout);

@@ -2,11 +2,11 @@
 
 use super::Source;
 use super::buffers::{Piece, Pool};
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::operation::Operation;
 
 /// What an input had at its present position.
-pub enum Read {
+pub enum Portion {
     /// So many bytes were put at the front of the buffer; at least one.
     Data(usize),
     /// So many zero bytes are not stored and were skipped; at least one.
@@ -16,7 +16,7 @@ pub enum Read {
 
 /// Bytes of a caller, in whatever portions they come.
 pub trait Input {
-    fn read(&mut self, op: &Operation, buffer: &mut [u8]) -> Result<Read>;
+    fn read(&mut self, op: &Operation, buffer: &mut [u8]) -> Result<Portion>;
 }
 
 /// Reads an input into pooled buffers, full ones but for the last and before a hole.
@@ -26,7 +26,7 @@ pub struct ChunkReader<I> {
     /// How much of the promised size is left, where one was promised.
     left: Option<u64>,
     /// What came after the bytes that were handed out last.
-    after: Option<Read>,
+    after: Option<Portion>,
 }
 
 impl<I: Input> ChunkReader<I> {
@@ -44,7 +44,7 @@ impl<I: Input> ChunkReader<I> {
         while filled < room {
             op.check()?;
             match self.input.read(op, &mut buffer[filled..room])? {
-                Read::Data(count) => filled += count,
+                Portion::Data(count) => filled += count,
                 other => {
                     self.after = Some(other);
                     break;
@@ -55,9 +55,9 @@ impl<I: Input> ChunkReader<I> {
             return Ok(Some(Piece::Data(buffer.freeze(filled))));
         }
         match self.after.take() {
-            Some(Read::Hole(len)) => Ok(Some(Piece::Hole(len))),
+            Some(Portion::Hole(len)) => Ok(Some(Piece::Hole(len))),
             _ => {
-                self.after = Some(Read::End);
+                self.after = Some(Portion::End);
                 Ok(None)
             }
         }
@@ -67,9 +67,9 @@ impl<I: Input> ChunkReader<I> {
 impl<I: Input> Source for ChunkReader<I> {
     fn next(&mut self, op: &Operation) -> Result<Option<Piece>> {
         let piece = match self.after.take() {
-            Some(Read::Hole(len)) => Some(Piece::Hole(len)),
-            Some(Read::End) => {
-                self.after = Some(Read::End);
+            Some(Portion::Hole(len)) => Some(Piece::Hole(len)),
+            Some(Portion::End) => {
+                self.after = Some(Portion::End);
                 None
             }
             _ => self.read_chunk(op)?,
@@ -81,62 +81,30 @@ impl<I: Input> Source for ChunkReader<I> {
     }
 }
 
-/// A caller's read callback: fills the buffer and returns how far, 0 at the end, -errno to abort.
-pub struct CallbackInput<'a> {
-    pub read: &'a mut dyn FnMut(&mut [u8]) -> i64,
-}
-
-impl Input for CallbackInput<'_> {
-    fn read(&mut self, _op: &Operation, buffer: &mut [u8]) -> Result<Read> {
-        match (self.read)(buffer) {
-            0 => Ok(Read::End),
-            failed @ ..0 => Err(callback_error("read", failed)),
-            count => match usize::try_from(count) {
-                Ok(count) if count <= buffer.len() => Ok(Read::Data(count)),
-                _ => Err(Error::new(
-                    Kind::Callback,
-                    format!("the read callback returned {count} for a buffer of {} bytes", buffer.len()),
-                )),
-            },
-        }
-    }
-}
-
-/// A callback of the caller answered `code`, which should be -errno.
-pub fn callback_error(which: &str, code: i64) -> Error {
-    let errno = code.checked_neg().and_then(|errno| i32::try_from(errno).ok()).filter(|errno| *errno > 0);
-    let reason = match errno {
-        Some(errno) => std::io::Error::from_raw_os_error(errno).to_string(),
-        None => "that is not -errno".to_owned(),
-    };
-    Error::new(Kind::Callback, format!("the {which} callback failed with {code}: {reason}"))
-        .with_errno(errno.unwrap_or(0))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     /// Plays a script of answers and notes the room that each read was offered.
     struct Script {
-        answers: std::vec::IntoIter<Read>,
+        answers: std::vec::IntoIter<Portion>,
         offered: Vec<usize>,
     }
 
     impl Input for &mut Script {
-        fn read(&mut self, _op: &Operation, buffer: &mut [u8]) -> Result<Read> {
+        fn read(&mut self, _op: &Operation, buffer: &mut [u8]) -> Result<Portion> {
             self.offered.push(buffer.len());
-            Ok(match self.answers.next().unwrap_or(Read::End) {
-                Read::Data(count) => {
+            Ok(match self.answers.next().unwrap_or(Portion::End) {
+                Portion::Data(count) => {
                     buffer[..count].fill(b'x');
-                    Read::Data(count)
+                    Portion::Data(count)
                 }
                 other => other,
             })
         }
     }
 
-    fn play(answers: Vec<Read>, promised: Option<u64>) -> (Vec<(bool, u64)>, Vec<usize>) {
+    fn play(answers: Vec<Portion>, promised: Option<u64>) -> (Vec<(bool, u64)>, Vec<usize>) {
         let op = Operation::default();
         let mut script = Script { answers: answers.into_iter(), offered: Vec::new() };
         let mut reader = ChunkReader::new(&mut script, Pool::new(&op, 10, 100), promised);
@@ -150,21 +118,24 @@ mod tests {
 
     #[test]
     fn short_reads_make_full_chunks() {
-        let (pieces, offered) = play(vec![Read::Data(4), Read::Data(6), Read::Data(1), Read::Data(2)], None);
+        let (pieces, offered) =
+            play(vec![Portion::Data(4), Portion::Data(6), Portion::Data(1), Portion::Data(2)], None);
         assert_eq!(pieces, [(true, 10), (true, 3)]);
         assert_eq!(offered, [10, 6, 10, 9, 7]);
     }
 
     #[test]
     fn holes_keep_their_place() {
-        let (pieces, _) =
-            play(vec![Read::Hole(5), Read::Data(3), Read::Hole(7), Read::Hole(1), Read::Data(1)], None);
+        let (pieces, _) = play(
+            vec![Portion::Hole(5), Portion::Data(3), Portion::Hole(7), Portion::Hole(1), Portion::Data(1)],
+            None,
+        );
         assert_eq!(pieces, [(false, 5), (true, 3), (false, 7), (false, 1), (true, 1)]);
     }
 
     #[test]
     fn a_promised_size_is_exceeded_by_one_byte_at_most() {
-        let (_, offered) = play(vec![Read::Data(10), Read::Data(2)], Some(12));
+        let (_, offered) = play(vec![Portion::Data(10), Portion::Data(2)], Some(12));
         assert_eq!(offered, [10, 3, 1]);
     }
 
@@ -173,17 +144,5 @@ mod tests {
         let (pieces, offered) = play(vec![], Some(0));
         assert!(pieces.is_empty());
         assert_eq!(offered, [1]);
-    }
-
-    #[test]
-    fn bad_answers_of_a_callback_are_its_errors() {
-        let op = Operation::default();
-        for (answer, errno) in [(-5, 5), (11, 0), (i64::MIN, 0), (i64::MAX, 0), (-4, 4)] {
-            let mut read = |_: &mut [u8]| answer;
-            let input = CallbackInput { read: &mut read };
-            let mut reader = ChunkReader::new(input, Pool::new(&op, 10, 100), None);
-            let error = reader.next(&op).unwrap_err();
-            assert_eq!((error.kind(), error.errno()), (Kind::Callback, errno), "{error}");
-        }
     }
 }

@@ -2,25 +2,23 @@
 //! [`Sink`], in pooled buffers that everybody shares and nobody copies.
 
 mod buffers;
+mod callbacks;
 mod chunk_reader;
 mod descriptor;
 mod hash_core;
-mod kernel_copy;
 mod pump;
 mod queue;
 mod runtime;
-mod sink;
 mod workers;
 
 pub use buffers::{Piece, Pool, for_zeroes};
-pub use chunk_reader::{CallbackInput, ChunkReader, Input};
-pub use descriptor::{DescriptorInput, Extent, extent_at};
+pub use callbacks::{CallbackInput, CallbackSink, WriteCallback};
+pub use chunk_reader::{ChunkReader, Input};
+pub use descriptor::{DescriptorInput, DescriptorSink, Extent, extent_at, kernel_copy};
 pub use hash_core::{Digests, HashCore};
-pub use kernel_copy::kernel_copy;
 pub use pump::{Progress, Pump};
 pub use queue::{AbandonOnDrop, Queue};
 pub use runtime::{Runtime, Task, Worker};
-pub use sink::{CallbackSink, DescriptorSink, Discard, WriteCallback};
 
 use crate::error::Result;
 use crate::operation::Operation;
@@ -34,4 +32,13 @@ pub trait Source {
 /// Where the bytes of an image go to, in order.
 pub trait Sink {
     fn put(&mut self, op: &Operation, piece: Piece) -> Result<()>;
+}
+
+/// Where the bytes of an image go that is only looked at.
+pub struct Discard;
+
+impl Sink for Discard {
+    fn put(&mut self, _op: &Operation, _piece: Piece) -> Result<()> {
+        Ok(())
+    }
 }

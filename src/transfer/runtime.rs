@@ -7,7 +7,7 @@
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -37,12 +37,15 @@ impl Runtime {
     /// The runtime that all registries of this process share.
     pub fn shared() -> Arc<Self> {
         let pid = std::process::id();
-        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = || Arc::new(Runtime { workers: Workers::default(), tokio: OnceCell::new(), pid });
+        let Some(mut shared) = lock_shared() else {
+            return fresh();
+        };
         match shared.upgrade() {
             Some(runtime) if runtime.pid == pid => runtime,
             // None yet, or one whose threads stayed behind in the parent process.
             _ => {
-                let runtime = Arc::new(Runtime { workers: Workers::default(), tokio: OnceCell::new(), pid });
+                let runtime = fresh();
                 *shared = Arc::downgrade(&runtime);
                 runtime
             }
@@ -112,6 +115,20 @@ impl Runtime {
     }
 }
 
+/// The lock is held for some instructions only, so whoever finds it taken again and again is the child of
+/// a process that forked during these, where nobody will ever release it.
+fn lock_shared() -> Option<MutexGuard<'static, Weak<Runtime>>> {
+    const TRIES: usize = 1000;
+    (0..TRIES).find_map(|_| match SHARED.try_lock() {
+        Ok(shared) => Some(shared),
+        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        Err(TryLockError::WouldBlock) => {
+            std::thread::sleep(Duration::from_millis(1));
+            None
+        }
+    })
+}
+
 impl Drop for Runtime {
     fn drop(&mut self) {
         if self.pid != std::process::id() {
@@ -161,15 +178,27 @@ impl<T> Slot<T> {
         self.bell.ring();
     }
 
-    fn wait(&self, op: &Operation) -> Result<T> {
-        op.wait(|| self.result.lock().unwrap_or_else(PoisonError::into_inner).take())?
+    fn wait(&self, op: &Operation) -> Result<Result<T>> {
+        op.wait(|| self.result.lock().unwrap_or_else(PoisonError::into_inner).take())
     }
 }
 
 impl<T> Worker<T> {
     /// The result, waiting for it on the caller's thread.  It can be had once.
     pub fn join(&self, op: &Operation) -> Result<T> {
-        self.slot.wait(op)
+        self.slot.wait(op)?
+    }
+
+    /// The same for work whose effects must not come after the call: one that is cancelled or whose time
+    /// is spent still waits for it, as long as a cleanup may take.
+    pub fn settle(&self, op: &Operation) -> Result<T> {
+        match self.slot.wait(op) {
+            Ok(result) => result,
+            Err(stopped) => {
+                let _ = self.slot.wait(&op.cleanup());
+                Err(stopped)
+            }
+        }
     }
 }
 
@@ -183,7 +212,7 @@ pub struct Task<T> {
 impl<T> Task<T> {
     /// The result, waiting for it on the caller's thread.  It can be had once.
     pub fn join(&self, op: &Operation) -> Result<T> {
-        self.slot.wait(op)
+        self.slot.wait(op)?
     }
 }
 
@@ -206,7 +235,7 @@ async fn caught<T>(work: impl Future<Output = T>) -> std::thread::Result<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::operation::{Cancel, Context};
+    use crate::operation::Cancel;
     use std::sync::mpsc;
 
     #[test]
@@ -241,7 +270,7 @@ mod tests {
     #[test]
     fn a_cancelled_task_lets_go_of_what_it_holds() {
         let cancel = Arc::new(Cancel::new().unwrap());
-        let op = Operation::new(Some(cancel.clone()), None, Context::default());
+        let op = Operation::new(Some(cancel.clone()), None, Arc::default());
         let (held, released) = mpsc::channel::<()>();
         let error = Runtime::shared()
             .run(&op, async move {
@@ -258,7 +287,7 @@ mod tests {
     #[test]
     fn guarded_work_that_hangs_does_not_hold_a_cancelled_call() {
         let cancel = Arc::new(Cancel::new().unwrap());
-        let op = Operation::new(Some(cancel.clone()), None, Context::default());
+        let op = Operation::new(Some(cancel.clone()), None, Arc::default());
         let (release, hang) = mpsc::channel::<()>();
         let runtime = Runtime::shared();
         let error = runtime

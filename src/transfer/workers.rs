@@ -110,7 +110,7 @@ mod tests {
     fn finishing_waits_for_work_but_not_for_ever() {
         let workers = Workers::default();
         let (release, hang) = mpsc::channel::<()>();
-        workers.start(move || drop(hang.recv())).unwrap();
+        workers.start(move || assert!(hang.recv().is_err())).unwrap();
         workers.finish(Duration::ZERO);
         drop(release);
         let (tell, told) = mpsc::channel();

@@ -13,6 +13,7 @@ use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, open, openat, openat2};
 use nix::sys::stat::{Mode, SFlag, fstatat};
 
 use super::errors::read_error;
+use super::staging::is_staging_name;
 use crate::error::{Error, Kind, Result};
 use crate::location::shorten;
 
@@ -75,20 +76,23 @@ impl Roots {
         matches.max_by_key(|place| place.root_length)
     }
 
-    /// The same, or the error that says how far the store reaches.
+    /// The same, or why the store may not go there.
     pub fn confine(&self, path: &str) -> Result<Place> {
-        self.place(path).ok_or_else(|| {
-            let roots: Vec<String> = self.0.iter().map(|root| format!("{:?}", root.path)).collect();
-            Error::new(
-                Kind::Forbidden,
-                format!(
-                    "the path {:?} is outside the store's data directories {}; images elsewhere need \
-                     filesystem_store_allowed_dirs",
-                    shorten(path),
-                    roots.join(", ")
-                ),
-            )
-        })
+        let place = self.place(path).ok_or_else(|| self.outside(path))?;
+        // What is being written is no image yet.
+        if place.is_staging() { Err(place.error("open", Errno::ENOENT)) } else { Ok(place) }
+    }
+
+    fn outside(&self, path: &str) -> Error {
+        let roots: Vec<String> = self.0.iter().map(|root| format!("{:?}", root.path)).collect();
+        let (path, roots) = (shorten(path), roots.join(", "));
+        Error::new(
+            Kind::Forbidden,
+            format!(
+                "the path {path:?} is outside the store's data directories {roots}; images elsewhere need \
+                 filesystem_store_allowed_dirs"
+            ),
+        )
     }
 }
 
@@ -145,6 +149,11 @@ impl Place {
             open_beneath(root.as_fd(), parents, flags).map_err(|errno| self.error("open", errno))?
         };
         Ok((parent, OsStr::from_bytes(name)))
+    }
+
+    fn is_staging(&self) -> bool {
+        let name = self.below.last().and_then(|name| std::str::from_utf8(name).ok());
+        name.is_some_and(is_staging_name)
     }
 
     pub fn error(&self, doing: &str, errno: Errno) -> Error {

@@ -82,7 +82,9 @@ impl Slots {
             state.busy += 1;
             return Some(state.busy);
         }
-        state.waiting.push(Arc::downgrade(bell));
+        let own = Arc::downgrade(bell);
+        state.waiting.retain(|waiting| waiting.strong_count() > 0 && !waiting.ptr_eq(&own));
+        state.waiting.push(own);
         None
     }
 }

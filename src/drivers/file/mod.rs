@@ -273,7 +273,7 @@ impl Driver for FileDriver {
         self.guard.run(op, "deleting the image", move || {
             let (parent, name) = place.parent()?;
             unlinkat(&parent, name, UnlinkatFlags::NoRemoveDir).map_err(|errno| match errno {
-                Errno::ENOENT => place.error("delete", errno),
+                Errno::ENOENT | Errno::ETIMEDOUT => place.error("delete", errno),
                 _ => Error::from_os(
                     Kind::Forbidden,
                     format!("cannot delete {:?}", place.path()),

@@ -142,16 +142,17 @@ pub fn allowed_directories(options: &Options) -> Vec<String> {
 /// the store cannot take new ones.  A reserved store has its own default, as glance documents.
 pub fn named_directories(options: &Options, reserved_id: Option<&str>) -> Vec<String> {
     let single = single_directory(options, reserved_id);
-    let several = options.multi(DATADIRS).iter().map(|entry| split_priority(entry).0.to_owned());
+    let several =
+        several_directories(options, reserved_id).iter().map(|entry| split_priority(entry).0.to_owned());
     single.into_iter().chain(several).filter(|path| !path.is_empty()).collect()
 }
 
 /// The data directories that new images go to, with their priorities.
 pub fn data_directories(options: &Options, reserved_id: Option<&str>) -> Result<Vec<PrioritisedDirectory>> {
-    let entries: Vec<&String> = options.multi(DATADIRS).iter().collect();
+    let entries = several_directories(options, reserved_id);
     match (single_directory(options, reserved_id), entries.is_empty()) {
         (Some(path), true) => Ok(vec![PrioritisedDirectory { path, priority: 0 }]),
-        (None, false) => entries.into_iter().map(|entry| prioritised(options, entry)).collect(),
+        (None, false) => entries.iter().map(|entry| prioritised(options, entry)).collect(),
         (Some(_), false) => {
             Err(options
                 .bad(DATADIRS, format!("cannot be used together with {DATADIR}: set only one of them")))
@@ -160,15 +161,24 @@ pub fn data_directories(options: &Options, reserved_id: Option<&str>) -> Result<
     }
 }
 
+/// What a reserved store's own group does not set is not for it: it would share a directory.
+fn is_for_store(options: &Options, name: &str, reserved_id: Option<&str>) -> bool {
+    reserved_id.is_none_or(|id| options.set_in(name) == Some(id))
+}
+
+fn several_directories<'a>(options: &'a Options, reserved_id: Option<&str>) -> &'a [String] {
+    if is_for_store(options, DATADIRS, reserved_id) { options.multi(DATADIRS) } else { &[] }
+}
+
 /// The single data directory, where that form applies: the built-in default does not stand beside
 /// directories that were set.
 fn single_directory(options: &Options, reserved_id: Option<&str>) -> Option<String> {
-    let own_group_sets = |name| reserved_id.is_some_and(|id| options.set_in(name) == Some(id));
+    let is_set = options.is_set(DATADIR) && is_for_store(options, DATADIR, reserved_id);
     let path = match reserved_id {
-        Some(_) if own_group_sets(DATADIRS) && !own_group_sets(DATADIR) => return None,
-        Some(id) if !own_group_sets(DATADIR) => return Some(format!("/var/lib/glance/{id}")),
-        _ if !options.is_set(DATADIR) && !options.multi(DATADIRS).is_empty() => return None,
-        _ => options.str(DATADIR).unwrap_or_default(),
+        _ if is_set => options.str(DATADIR).unwrap_or_default(),
+        _ if !several_directories(options, reserved_id).is_empty() => return None,
+        Some(id) => return Some(format!("/var/lib/glance/{id}")),
+        None => options.str(DATADIR).unwrap_or_default(),
     };
     Some(path.trim().to_owned()).filter(|path| !path.is_empty())
 }

@@ -72,16 +72,29 @@ impl StagedFile {
         };
         published.map_err(|errno| write_error("name", &self.path, errno))?;
         self.is_published.store(true, Ordering::SeqCst);
-        self.sync_directory();
-        Ok(())
+        self.sync_directory().or_else(|error| {
+            // Not safe on disk is not stored.
+            self.retract(name)?;
+            Err(error)
+        })
     }
 
     fn link_unnamed(&self, name: &str) -> nix::Result<()> {
-        linkat(AT_FDCWD, own_path(&self.file).as_path(), &self.directory, name, AtFlags::AT_SYMLINK_FOLLOW)
+        let own = own_path(&self.file);
+        self.linked(name, linkat(AT_FDCWD, &own, &self.directory, name, AtFlags::AT_SYMLINK_FOLLOW))
+    }
+
+    /// A network file system that asks twice is told that the name exists: it may be by our first asking.
+    fn linked(&self, name: &str, result: nix::Result<()>) -> nix::Result<()> {
+        match result {
+            Err(Errno::EEXIST) if self.has_name(name) => Ok(()),
+            other => other,
+        }
     }
 
     fn link_named(&self, provisional: &str, name: &str) -> nix::Result<()> {
-        match linkat(&self.directory, provisional, &self.directory, name, AtFlags::empty()) {
+        let link = linkat(&self.directory, provisional, &self.directory, name, AtFlags::empty());
+        match self.linked(name, link) {
             Ok(()) => {
                 // The image has its name.  Should the other one stay, it is removed as a leftover.
                 let _ = unlinkat(&self.directory, provisional, UnlinkatFlags::NoRemoveDir);
@@ -102,8 +115,7 @@ impl StagedFile {
         }
         unlinkat(&self.directory, name, UnlinkatFlags::NoRemoveDir)
             .map_err(|errno| write_error("remove", &self.path, errno))?;
-        self.sync_directory();
-        Ok(())
+        self.sync_directory()
     }
 
     fn has_name(&self, name: &str) -> bool {
@@ -122,9 +134,17 @@ impl StagedFile {
         }
     }
 
-    fn sync_directory(&self) {
-        // Some file systems cannot, and then have no need to; the name is there all the same.
-        let _ = fsync(&self.directory);
+    fn sync_directory(&self) -> Result<()> {
+        match fsync(&self.directory) {
+            // File systems that cannot, and directories that may be searched but not read.
+            Ok(()) | Err(Errno::EINVAL | Errno::EBADF | Errno::EROFS | Errno::EOPNOTSUPP) => Ok(()),
+            Err(errno) => Err(write_error("sync the directory of", &self.path, errno)),
+        }
+    }
+
+    /// Whether anything of it can remain without being removed.
+    pub fn is_named(&self) -> bool {
+        self.name.is_some()
     }
 }
 
@@ -152,7 +172,7 @@ fn default_mode() -> Mode {
 }
 
 fn own_path(file: &File) -> PathBuf {
-    format!("/proc/self/fd/{}", file.as_raw_fd()).into()
+    format!("/proc/thread-self/fd/{}", file.as_raw_fd()).into()
 }
 
 fn create_unnamed(directory: &OwnedFd) -> nix::Result<File> {
@@ -204,8 +224,8 @@ pub fn remove_leftovers(directory: &Path) -> nix::Result<usize> {
         let patience = if name.starts_with(&own) { Duration::ZERO } else { FOREIGN_AGE };
         // The lock is held until the name is gone.
         if let Some(_locked) = lock_abandoned(&entries, name, patience) {
-            unlinkat(&entries, name, UnlinkatFlags::NoRemoveDir)?;
-            removed += 1;
+            let gone = unlinkat(&entries, name, UnlinkatFlags::NoRemoveDir);
+            removed += usize::from(gone.is_ok());
         }
     }
     Ok(removed)
@@ -213,8 +233,12 @@ pub fn remove_leftovers(directory: &Path) -> nix::Result<usize> {
 
 /// The file, if nobody writes it.
 fn lock_abandoned(directory: &Dir, name: &str, patience: Duration) -> Option<File> {
-    let flags = OFlag::O_RDWR | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-    let file = File::from(openat(directory, name, flags, Mode::empty()).ok()?);
+    let open = |access| {
+        let flags = access | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        openat(directory, name, flags, Mode::empty())
+    };
+    // Locks of network file systems want a file that may be written to; an image may be read-only.
+    let file = File::from(open(OFlag::O_RDWR).or_else(|_| open(OFlag::O_RDONLY)).ok()?);
     let age = file.metadata().ok()?.modified().ok()?.elapsed().unwrap_or_default();
     (age >= patience && file.try_lock().is_ok()).then_some(file)
 }

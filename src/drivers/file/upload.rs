@@ -100,23 +100,6 @@ impl FileUpload {
         })?;
         finishing.join(op)
     }
-
-    /// Gives the file its name.  From here on the call's own cancel and deadline come too late; should the
-    /// file system hang for longer than a cleanup may take, the name goes again as soon as it is there.
-    fn publish(&self, op: &Operation) -> Result<()> {
-        op.check()?;
-        let (staged, name, fate) = (self.staged.clone(), self.plan.image_id.clone(), self.fate.clone());
-        self.runtime.guard(&op.cleanup(), move || {
-            if fate.load(Ordering::SeqCst) == ABANDONED {
-                return Err(Error::new(Kind::Cancelled, "given up before the image had its name"));
-            }
-            staged.publish(&name)?;
-            match fate.compare_exchange(PENDING, PUBLISHED, Ordering::SeqCst, Ordering::SeqCst) {
-                Ok(_) => Ok(()),
-                Err(_) => staged.retract(&name),
-            }
-        })
-    }
 }
 
 impl Sink for FileUpload {
@@ -128,22 +111,38 @@ impl Sink for FileUpload {
 }
 
 impl Upload for FileUpload {
-    fn commit(&mut self, op: &Operation) -> Result<Stored> {
+    fn prepare(&mut self, op: &Operation) -> Result<()> {
         self.queue.end();
         let size = self.writer.join(op)?;
-        self.finish_file(op, size)?;
-        self.publish(op)?;
+        self.finish_file(op, size)
+    }
+
+    /// Should the file system hang for longer than a cleanup may take, the name goes again as soon as it
+    /// is there.
+    fn publish(&mut self, op: &Operation) -> Result<Stored> {
+        let (staged, name, fate) = (self.staged.clone(), self.plan.image_id.clone(), self.fate.clone());
+        self.runtime.guard(op, move || {
+            if fate.load(Ordering::SeqCst) == ABANDONED {
+                return Err(Error::new(Kind::Cancelled, "given up before the image had its name"));
+            }
+            staged.publish(&name)?;
+            match fate.compare_exchange(PENDING, PUBLISHED, Ordering::SeqCst, Ordering::SeqCst) {
+                Ok(_) => Ok(()),
+                Err(_) => staged.retract(&name),
+            }
+        })?;
         Ok(Stored { location: self.plan.location.clone(), metadata: self.plan.metadata.clone() })
     }
 
     fn abort(&mut self, op: &Operation) -> Result<()> {
         self.queue.abandon();
-        let published = self
-            .fate
-            .compare_exchange(PENDING, ABANDONED, Ordering::SeqCst, Ordering::SeqCst)
-            .is_err_and(|fate| fate == PUBLISHED);
+        let fate = self.fate.compare_exchange(PENDING, ABANDONED, Ordering::SeqCst, Ordering::SeqCst);
+        let is_published = fate.is_err_and(|fate| fate == PUBLISHED);
+        if !is_published && !self.staged.is_named() {
+            return Ok(());
+        }
         let (staged, name) = (self.staged.clone(), self.plan.image_id.clone());
-        self.runtime.guard(op, move || if published { staged.retract(&name) } else { staged.discard() })
+        self.runtime.guard(op, move || if is_published { staged.retract(&name) } else { staged.discard() })
     }
 }
 

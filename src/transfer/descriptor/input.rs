@@ -1,82 +1,19 @@
-//! File descriptors of the caller, of any kind: what they are, where their data lies, and reading
-//! them without ever blocking past a cancel.
+//! Reading a caller's descriptor.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::fcntl::OFlag;
 use nix::poll::PollFlags;
-use nix::sys::stat::{SFlag, fstat};
+use nix::sys::stat::fstat;
 use nix::sys::uio::pread;
-use nix::unistd::{Whence, lseek, read};
+use nix::unistd::{Whence, read};
 
-use super::chunk_reader::{Input, Read};
+use super::{DescriptorKind, Extent, extent_at, inspect, seek, unusable};
 use crate::error::{Error, Kind, Result};
 use crate::operation::Operation;
-
-/// What a descriptor leads to, as far as moving bytes differs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DescriptorKind {
-    Regular,
-    Pipe,
-    Socket,
-    Other,
-}
-
-/// Finds out what `fd` is, and that it is open for reading (`OFlag::O_RDONLY`) or writing.
-pub fn inspect(fd: BorrowedFd<'_>, wanted: OFlag) -> Result<(DescriptorKind, OFlag)> {
-    let stat = fstat(fd).map_err(|errno| bad_descriptor(errno.into()))?;
-    let flags = fcntl(fd, FcntlArg::F_GETFL).map_err(|errno| bad_descriptor(errno.into()))?;
-    let flags = OFlag::from_bits_retain(flags);
-    let mode = flags & OFlag::O_ACCMODE;
-    if mode != wanted && mode != OFlag::O_RDWR {
-        let purpose = if wanted == OFlag::O_RDONLY { "reading" } else { "writing" };
-        return Err(Error::new(Kind::Invalid, format!("the file descriptor is not open for {purpose}"))
-            .with_errno(Errno::EBADF as i32));
-    }
-    let kind = match SFlag::from_bits_truncate(stat.st_mode & SFlag::S_IFMT.bits()) {
-        SFlag::S_IFREG => DescriptorKind::Regular,
-        SFlag::S_IFIFO => DescriptorKind::Pipe,
-        SFlag::S_IFSOCK => DescriptorKind::Socket,
-        SFlag::S_IFDIR => {
-            return Err(Error::new(Kind::Invalid, "the file descriptor is a directory")
-                .with_errno(Errno::EISDIR as i32));
-        }
-        _ => DescriptorKind::Other,
-    };
-    Ok((kind, flags))
-}
-
-fn bad_descriptor(error: io::Error) -> Error {
-    Error::from_os(Kind::Invalid, "the file descriptor cannot be used", &error)
-}
-
-/// A stretch of a file from one position on, up to the named end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Extent {
-    Data(u64),
-    Hole(u64),
-}
-
-/// What lies at `position` of a file that ends at `end`.  Moves the file's offset.  File systems that
-/// cannot tell have data everywhere.
-pub fn extent_at(file: impl AsFd, position: u64, end: u64) -> Extent {
-    match seek(&file, position, Whence::SeekData) {
-        Err(Errno::ENXIO) => Extent::Hole(end),
-        Ok(data) if data > position => Extent::Hole(data.min(end)),
-        Ok(_) => match seek(&file, position, Whence::SeekHole) {
-            Ok(hole) if hole > position => Extent::Data(hole.min(end)),
-            _ => Extent::Data(end),
-        },
-        Err(_) => Extent::Data(end),
-    }
-}
-
-pub fn seek(file: impl AsFd, position: u64, whence: Whence) -> nix::Result<u64> {
-    let position = i64::try_from(position).map_err(|_| Errno::EOVERFLOW)?;
-    lseek(file, position, whence).map(i64::cast_unsigned)
-}
+use crate::transfer::chunk_reader::{Input, Portion};
 
 /// A caller's descriptor, read from its present position to its end.
 pub enum DescriptorInput<'fd> {
@@ -93,17 +30,16 @@ pub struct RegularInput<'fd> {
 
 impl<'fd> DescriptorInput<'fd> {
     pub fn new(fd: BorrowedFd<'fd>) -> Result<Self> {
-        let (kind, _) = inspect(fd, OFlag::O_RDONLY)?;
-        if kind != DescriptorKind::Regular {
+        if inspect(fd, OFlag::O_RDONLY)?.kind != DescriptorKind::Regular {
             return Ok(DescriptorInput::Stream(fd));
         }
-        let position = seek(fd, 0, Whence::SeekCur).map_err(|errno| bad_descriptor(errno.into()))?;
+        let position = seek(fd, 0, Whence::SeekCur).map_err(|errno| unusable(errno.into()))?;
         Ok(DescriptorInput::Regular(RegularInput { fd, position, data_until: position }))
     }
 }
 
 impl Input for DescriptorInput<'_> {
-    fn read(&mut self, op: &Operation, buffer: &mut [u8]) -> Result<Read> {
+    fn read(&mut self, op: &Operation, buffer: &mut [u8]) -> Result<Portion> {
         match self {
             DescriptorInput::Regular(file) => file.read(buffer),
             DescriptorInput::Stream(fd) => read_stream(op, *fd, buffer),
@@ -112,18 +48,18 @@ impl Input for DescriptorInput<'_> {
 }
 
 impl RegularInput<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> Result<Read> {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<Portion> {
         if self.position >= self.data_until {
             let end = fstat(self.fd).map_err(|errno| source_error(errno.into()))?.st_size.cast_unsigned();
             if self.position >= end {
-                return Ok(Read::End);
+                return Ok(Portion::End);
             }
             match extent_at(self.fd, self.position, end) {
                 Extent::Data(until) => self.data_until = until,
                 Extent::Hole(until) => {
                     let len = until - self.position;
                     self.position = until;
-                    return Ok(Read::Hole(len));
+                    return Ok(Portion::Hole(len));
                 }
             }
         }
@@ -137,7 +73,7 @@ impl RegularInput<'_> {
         };
         self.position += count as u64;
         // Nothing where data was: the file has just been truncated.
-        Ok(if count == 0 { Read::End } else { Read::Data(count) })
+        Ok(if count == 0 { Portion::End } else { Portion::Data(count) })
     }
 }
 
@@ -148,12 +84,12 @@ impl Drop for RegularInput<'_> {
     }
 }
 
-fn read_stream(op: &Operation, fd: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<Read> {
+fn read_stream(op: &Operation, fd: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<Portion> {
     loop {
         op.wait_fd(fd, PollFlags::POLLIN)?;
         match read(fd, buffer) {
-            Ok(0) => return Ok(Read::End),
-            Ok(count) => return Ok(Read::Data(count)),
+            Ok(0) => return Ok(Portion::End),
+            Ok(count) => return Ok(Portion::Data(count)),
             Err(Errno::EINTR | Errno::EAGAIN) => {}
             Err(errno) => return Err(source_error(errno.into())),
         }
@@ -170,6 +106,7 @@ mod tests {
     use crate::transfer::{ChunkReader, Piece, Pool, Source};
     use std::fs::File;
     use std::io::{Seek, SeekFrom, Write};
+    use std::os::fd::AsFd;
     use std::os::unix::fs::FileExt;
 
     fn pieces(fd: BorrowedFd<'_>) -> Vec<(bool, u64)> {
