@@ -7,7 +7,7 @@ work=$(mktemp -d)
 nbdkit_pid=
 cleanup()
 {
-    [[ -z $nbdkit_pid ]] || kill "$nbdkit_pid" || true
+    [[ ! -s $work/pid ]] || kill "$(<"$work/pid")" 2>/dev/null || true
     [[ ! -e $work/nginx/nginx.pid ]] || "$SERVERS/nginx" stop "$work/nginx" || true
     rm -rf "$work"
 }
