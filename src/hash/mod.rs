@@ -2,10 +2,12 @@
 //! glance_store give them.  Only digests of a fixed length: `shake_*` has none to compare.
 
 mod hex;
+mod md5;
 
 pub use hex::Hex;
 
-use digest::DynDigest;
+use digest::typenum::Unsigned;
+use digest::{DynDigest, OutputSizeUser};
 
 use crate::error::{Error, Kind, Result};
 
@@ -14,12 +16,12 @@ pub struct Algorithm {
     pub name: &'static str,
     /// Length of the digest in bytes.
     pub size: usize,
-    new: fn() -> Hasher,
+    hasher: fn() -> Hasher,
 }
 
 impl Algorithm {
     pub fn hasher(&self) -> Hasher {
-        (self.new)()
+        (self.hasher)()
     }
 }
 
@@ -27,10 +29,6 @@ impl Algorithm {
 pub struct Hasher(Box<dyn DynDigest + Send>);
 
 impl Hasher {
-    fn of<D: DynDigest + Default + Send + 'static>() -> Self {
-        Hasher(Box::<D>::default())
-    }
-
     pub fn update(&mut self, data: &[u8]) {
         self.0.update(data);
     }
@@ -40,35 +38,32 @@ impl Hasher {
     }
 }
 
-macro_rules! algorithms {
-    ($($name:literal => $digest:ty,)*) => {
-        /// Every algorithm, by name.
-        pub static ALGORITHMS: &[Algorithm] = &[$(Algorithm {
-            name: $name,
-            size: <<$digest as digest::OutputSizeUser>::OutputSize as digest::typenum::Unsigned>::USIZE,
-            new: Hasher::of::<$digest>,
-        },)*];
-    };
+const fn named<D>(name: &'static str) -> Algorithm
+where
+    D: DynDigest + OutputSizeUser + Default + Send + 'static,
+{
+    Algorithm { name, size: D::OutputSize::USIZE, hasher: || Hasher(Box::<D>::default()) }
 }
 
-algorithms! {
-    "blake2b" => blake2::Blake2b512,
-    "blake2s" => blake2::Blake2s256,
-    "md5" => md5::Md5,
-    "ripemd160" => ripemd::Ripemd160,
-    "sha1" => sha1::Sha1,
-    "sha224" => sha2::Sha224,
-    "sha256" => sha2::Sha256,
-    "sha384" => sha2::Sha384,
-    "sha3_224" => sha3::Sha3_224,
-    "sha3_256" => sha3::Sha3_256,
-    "sha3_384" => sha3::Sha3_384,
-    "sha3_512" => sha3::Sha3_512,
-    "sha512" => sha2::Sha512,
-    "sha512_224" => sha2::Sha512_224,
-    "sha512_256" => sha2::Sha512_256,
-    "sm3" => sm3::Sm3,
-}
+/// Every algorithm, by name.
+pub static ALGORITHMS: &[Algorithm] = &[
+    named::<blake2::Blake2b512>("blake2b"),
+    named::<blake2::Blake2s256>("blake2s"),
+    named::<md5::Md5>("md5"),
+    named::<ripemd::Ripemd160>("ripemd160"),
+    named::<sha1::Sha1>("sha1"),
+    named::<sha2::Sha224>("sha224"),
+    named::<sha2::Sha256>("sha256"),
+    named::<sha2::Sha384>("sha384"),
+    named::<sha3::Sha3_224>("sha3_224"),
+    named::<sha3::Sha3_256>("sha3_256"),
+    named::<sha3::Sha3_384>("sha3_384"),
+    named::<sha3::Sha3_512>("sha3_512"),
+    named::<sha2::Sha512>("sha512"),
+    named::<sha2::Sha512_224>("sha512_224"),
+    named::<sha2::Sha512_256>("sha512_256"),
+    named::<sm3::Sm3>("sm3"),
+];
 
 /// The algorithm called `name`, compared exactly as glance_store does.
 pub fn algorithm(name: &str) -> Result<&'static Algorithm> {
