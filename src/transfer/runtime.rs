@@ -90,6 +90,17 @@ impl Runtime {
         if op.is_limited() { self.spawn(op, work)?.join(op) } else { work() }
     }
 
+    /// The same for work whose effects must not come after the call: one that is cancelled or whose time
+    /// is spent still waits for it, as long as a cleanup may take.
+    pub fn settle<T, F>(&self, op: &Operation, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> Result<T> + Send + 'static,
+    {
+        op.check()?;
+        if op.is_limited() { self.spawn(op, work)?.settle(op) } else { work() }
+    }
+
     /// Starts a future on the network thread.
     pub fn start<T, F>(&self, op: &Operation, future: F) -> Result<Task<T>>
     where
@@ -189,8 +200,8 @@ impl<T> Worker<T> {
         self.slot.wait(op)?
     }
 
-    /// The same for work whose effects must not come after the call: one that is cancelled or whose time
-    /// is spent still waits for it, as long as a cleanup may take.
+    /// The same, waiting for the end of the work also when the call is cancelled or its time is spent, as
+    /// long as a cleanup may take.
     pub fn settle(&self, op: &Operation) -> Result<T> {
         match self.slot.wait(op) {
             Ok(result) => result,

@@ -197,15 +197,16 @@ fn open_beneath(root: BorrowedFd<'_>, names: &[Vec<u8>], flags: OFlag) -> nix::R
 fn walk_beneath(root: BorrowedFd<'_>, names: &[Vec<u8>], flags: OFlag) -> nix::Result<OwnedFd> {
     let (last, parents) = names.split_last().ok_or(Errno::EISDIR)?;
     let step = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let enter = |at: &OwnedFd, name: &[u8], flags| match openat(at, name, flags, Mode::empty()) {
+        // What is no directory may be a link to one.
+        Err(Errno::ENOTDIR) if is_link(at, name) => Err(Errno::ELOOP),
+        entered => entered,
+    };
     let mut at = root.try_clone_to_owned().map_err(|_| Errno::EMFILE)?;
     for name in parents {
-        at = match openat(&at, name.as_slice(), step, Mode::empty()) {
-            // What is no directory may be a link to one.
-            Err(Errno::ENOTDIR) if is_link(&at, name) => return Err(Errno::ELOOP),
-            next => next?,
-        };
+        at = enter(&at, name, step)?;
     }
-    openat(&at, last.as_slice(), flags | OFlag::O_NOFOLLOW, Mode::empty())
+    enter(&at, last, flags | OFlag::O_NOFOLLOW)
 }
 
 fn is_link(directory: &OwnedFd, name: &[u8]) -> bool {

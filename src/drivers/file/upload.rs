@@ -60,7 +60,7 @@ pub struct FileUpload {
 impl FileUpload {
     pub fn begin(runtime: Arc<Runtime>, log: Arc<Log>, op: &Operation, plan: Plan) -> Result<Self> {
         let (directory, path) = (plan.directory.clone(), plan.directory.join(&plan.image_id));
-        let staged = Arc::new(runtime.guard(op, move || StagedFile::create(&directory, path))?);
+        let staged = Arc::new(runtime.settle(op, move || StagedFile::create(&directory, path))?);
         let queue = Queue::new(op, DEPTH);
         let (pieces, file, thin) = (queue.clone(), staged.clone(), plan.thin);
         let writer = runtime.spawn(op, move || {
