@@ -77,7 +77,7 @@ impl Kind {
 }
 
 /// Why an operation failed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Error {
     kind: Kind,
     exception: &'static str,

@@ -1,124 +1,104 @@
-//! The body of a response, checked against its length while it is read.
+//! The body of an answer, while it comes.
 
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use http_body_util::BodyExt;
+use hyper::body::{Body as _, Incoming};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::connection::Connection;
-use super::error::{cut, malformed};
-use super::head::Framing;
+use super::error::{silence, wire};
 use super::idle::Seat;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
-/// The longest line that announces a chunk, its extensions included, or that trails the last one.
-const MAX_LINE: usize = 4 << 10;
-
-/// How many lines may trail the last chunk.
-const MAX_TRAILERS: usize = 64;
+/// How much is worth reading away to keep a connection.
+const WORTH_READING: usize = 4 << 10;
 
 /// A body on its way.  Read to its end, it gives the connection back for the next request; dropped
 /// earlier, it closes the connection.
 pub struct Body {
-    connection: Option<Connection>,
-    state: State,
-    /// Where the connection goes afterwards; none when it cannot be used again.
-    seat: Option<Arc<Seat>>,
-    received: u64,
+    /// With the place that the connection has between requests.
+    source: Option<(Incoming, Connection, Arc<Seat>)>,
+    /// What has come but was not read yet.
+    frame: Bytes,
+    patience: Patience,
 }
 
-enum State {
-    /// That many bytes are to come.
-    Length(u64),
-    /// That many bytes of the present chunk are to come, then its line end.
-    InChunk(u64),
-    /// The line that announces a chunk is to come.
-    BeforeChunk,
-    UntilClose,
-    Ended,
+/// How long the server has been silent.  One timer serves the whole body: setting one for every frame
+/// would wake the network thread each time.
+#[derive(Default)]
+struct Patience(Option<Pin<Box<Sleep>>>);
+
+impl Patience {
+    async fn wait<T>(&mut self, limit: Option<Duration>, coming: impl Future<Output = T>) -> Result<T> {
+        let Some(limit) = limit else {
+            return Ok(coming.await);
+        };
+        let mut coming = pin!(coming);
+        let mut since = None;
+        poll_fn(|context| {
+            if let Poll::Ready(value) = coming.as_mut().poll(context) {
+                return Poll::Ready(Ok(value));
+            }
+            let since = *since.get_or_insert_with(Instant::now);
+            let timer = self.0.get_or_insert_with(|| Box::pin(sleep_until(since + limit)));
+            while timer.as_mut().poll(context).is_ready() {
+                if since.elapsed() >= limit {
+                    return Poll::Ready(Err(silence("no data came", limit)));
+                }
+                // It was set for an earlier frame.
+                timer.as_mut().reset(since + limit);
+            }
+            Poll::Pending
+        })
+        .await
+    }
 }
 
 impl Body {
-    pub fn new(connection: Connection, framing: Framing, seat: Option<Arc<Seat>>) -> Self {
-        let state = match framing {
-            Framing::Length(length) => State::Length(length),
-            Framing::Chunked => State::BeforeChunk,
-            Framing::UntilClose => State::UntilClose,
+    pub fn new(incoming: Incoming, connection: Connection, seat: Arc<Seat>) -> Self {
+        let is_empty = incoming.is_end_stream();
+        let mut body = Body {
+            source: Some((incoming, connection, seat)),
+            frame: Bytes::new(),
+            patience: Patience::default(),
         };
-        let mut body = Body { connection: Some(connection), state, seat, received: 0 };
-        if matches!(body.state, State::Length(0)) {
+        if is_empty {
             body.end();
         }
         body
     }
 
     pub fn empty() -> Self {
-        Body { connection: None, state: State::Ended, seat: None, received: 0 }
+        Body { source: None, frame: Bytes::new(), patience: Patience::default() }
     }
 
     /// Fills the beginning of `buffer`; 0 at the end of the body.
     pub async fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
-        let Some(connection) = &mut self.connection else {
-            return Ok(0);
-        };
-        if let State::BeforeChunk = self.state {
-            self.state = next_chunk(connection).await?;
+        while self.frame.is_empty() {
+            let Some((incoming, connection, _)) = &mut self.source else {
+                return Ok(0);
+            };
+            let frame = self.patience.wait(connection.patience(), incoming.frame()).await?;
+            match frame {
+                // Trailers are no data.
+                Some(Ok(frame)) => self.frame = frame.into_data().unwrap_or_default(),
+                Some(Err(error)) => return Err(wire(&error)),
+                None => self.end(),
+            }
         }
-        let left = match self.state {
-            State::Length(left) | State::InChunk(left) => left,
-            State::UntilClose => u64::MAX,
-            State::BeforeChunk | State::Ended => 0,
-        };
-        if left == 0 {
-            self.end();
-            return Ok(0);
-        }
-        let room = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
-        let count = connection.read(&mut buffer[..room]).await?;
-        if count == 0 && room > 0 {
-            return self.closed();
-        }
-        self.received += count as u64;
-        match &mut self.state {
-            State::Length(left) | State::InChunk(left) => *left -= count as u64,
-            _ => {}
-        }
-        match self.state {
-            State::Length(0) => self.end(),
-            State::InChunk(0) => self.end_chunk().await?,
-            _ => {}
-        }
+        let count = self.frame.len().min(buffer.len());
+        self.frame.copy_to_slice(&mut buffer[..count]);
         Ok(count)
     }
 
-    async fn end_chunk(&mut self) -> Result<()> {
-        if let Some(connection) = &mut self.connection
-            && !connection.read_line(MAX_LINE).await?.is_empty()
-        {
-            return Err(malformed(format_args!("a chunk is longer than announced")));
-        }
-        self.state = State::BeforeChunk;
-        Ok(())
-    }
-
-    fn closed(&mut self) -> Result<usize> {
-        match self.state {
-            State::UntilClose => {
-                self.end();
-                Ok(0)
-            }
-            State::Length(left) => Err(self.short(format_args!("with {left} bytes to come"))),
-            _ => Err(self.short(format_args!("in the middle of a chunked body"))),
-        }
-    }
-
-    fn short(&self, how: std::fmt::Arguments<'_>) -> Error {
-        cut(format_args!("after {} bytes of the body, {how}", self.received))
-    }
-
     fn end(&mut self) {
-        let is_clean = !matches!(self.state, State::UntilClose);
-        self.state = State::Ended;
-        if let (Some(connection), Some(seat)) =
-            (self.connection.take(), self.seat.take().filter(|_| is_clean))
-        {
+        if let Some((_, connection, seat)) = self.source.take() {
             seat.put(connection);
         }
     }
@@ -140,29 +120,6 @@ impl Body {
 
     /// Reads the rest away, if that is cheaper than a new connection.
     pub async fn discard(mut self) {
-        self.read_some(MAX_LINE).await;
+        self.read_some(WORTH_READING).await;
     }
-}
-
-/// Reads the line that announces a chunk and, after the last chunk, the trailers.
-async fn next_chunk(connection: &mut Connection) -> Result<State> {
-    let line = connection.read_line(MAX_LINE).await?;
-    let digits = line.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
-    let is_hex = !digits.is_empty() && digits.iter().all(u8::is_ascii_hexdigit);
-    let size =
-        str::from_utf8(digits).ok().filter(|_| is_hex).and_then(|hex| u64::from_str_radix(hex, 16).ok());
-    match size {
-        None => Err(malformed(format_args!("the size of a chunk is not a number"))),
-        Some(0) => skip_trailers(connection).await,
-        Some(size) => Ok(State::InChunk(size)),
-    }
-}
-
-async fn skip_trailers(connection: &mut Connection) -> Result<State> {
-    for _ in 0..MAX_TRAILERS {
-        if connection.read_line(MAX_LINE).await?.is_empty() {
-            return Ok(State::Ended);
-        }
-    }
-    Err(malformed(format_args!("more than {MAX_TRAILERS} lines follow the last chunk")))
 }

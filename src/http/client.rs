@@ -3,17 +3,24 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use bytes::Bytes;
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, LOCATION,
+    PROXY_AUTHORIZATION, USER_AGENT,
+};
+use http::{HeaderValue, Method, Request};
+use http_body_util::Empty;
+use hyper::body::Body as _;
+
 use super::body::Body;
-use super::connect::{Connector, authorization, proxy_authorization};
-use super::connection::Connection;
-use super::error::{READ_BODY, refused};
-use super::head::{Framing, Head, Headers};
+use super::connect::{Connector, basic};
+use super::connection::Asked;
+use super::error::{READ_BODY, malformed, refused};
 use super::idle::Idle;
 use super::retry::{Failure, Retries, RetryPolicy, retry_after};
 use super::url::{Scheme, Url};
 use crate::error::{Error, Kind, Result};
 use crate::log::{Level, Log};
-use crate::secret::Secret;
 
 /// How a client behaves.
 pub struct Settings {
@@ -32,25 +39,13 @@ pub struct Client {
     log: Arc<Log>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
-    Get,
-    Head,
-}
-
-impl Method {
-    fn name(self) -> &'static str {
-        match self {
-            Method::Get => "GET",
-            Method::Head => "HEAD",
-        }
-    }
-}
+/// The headers of a request beyond those that every request has.
+pub type Extra = [(HeaderName, HeaderValue)];
 
 /// What a server answered, with its body still on the way.
 pub struct Response {
     pub status: u16,
-    pub headers: Headers,
+    pub headers: HeaderMap,
     /// How long the body is, or would be if it was asked for, where the server says.
     pub length: Option<u64>,
     /// Where the answer came from, after all redirects.
@@ -80,7 +75,7 @@ impl Client {
 
     /// Sends a request, follows redirects and tries again where that may help.  The answer may still be
     /// one that refuses the request.
-    pub async fn send(&self, method: Method, url: &Url, headers: &[(&str, &str)]) -> Result<Response> {
+    pub async fn send(&self, method: &Method, url: &Url, headers: &Extra) -> Result<Response> {
         let mut url = url.clone();
         for _ in 0..self.settings.max_redirects {
             let response = self.send_patiently(method, &url, headers).await?;
@@ -108,7 +103,7 @@ impl Client {
         Ok(next)
     }
 
-    async fn send_patiently(&self, method: Method, url: &Url, headers: &[(&str, &str)]) -> Result<Response> {
+    async fn send_patiently(&self, method: &Method, url: &Url, headers: &Extra) -> Result<Response> {
         let mut retries = Retries::new(self.settings.retry);
         loop {
             let failure = match self.exchange(method, url, headers).await {
@@ -124,76 +119,103 @@ impl Client {
     }
 
     /// One request and its answer.
-    async fn exchange(&self, method: Method, url: &Url, headers: &[(&str, &str)]) -> Result<Response> {
+    async fn exchange(&self, method: &Method, url: &Url, headers: &Extra) -> Result<Response> {
         let Settings { connector, .. } = &self.settings;
         connector.policy.check_host(url.origin())?;
         let seat = self.idle.seat(url.origin());
-        let request = self.request(method, url, headers);
-        self.log.write(Level::Debug, "http", format_args!("{} {url}", method.name()));
-        let (connection, head) = loop {
-            let kept = seat.take();
-            let mut connection = match kept {
+        self.log.write(Level::Debug, "http", format_args!("{method} {url}"));
+        loop {
+            let mut connection = match seat.take() {
                 Some(connection) => connection,
                 None => connector.connect(url.origin()).await?,
             };
-            match connection.ask(request.expose().as_bytes()).await {
-                Ok(head) => break (connection, head),
-                // The server closed a kept connection while the request was on its way.
-                Err(error)
-                    if error.kind() == Kind::Unavailable && connection.is_used && !connection.is_answered => {
-                }
-                Err(error) => return Err(error),
-            }
-        };
-        let seat = Some(seat).filter(|_| head.keeps_connection());
-        response(method, url, connection, head, seat)
+            let Asked::Answered(answer) = connection.ask(self.request(method, url, headers)?).await? else {
+                continue;
+            };
+            let (head, incoming) = answer.into_parts();
+            let length = match *method {
+                Method::HEAD => content_length(&head.headers)?,
+                _ => incoming.size_hint().exact(),
+            };
+            return Ok(Response {
+                status: head.status.as_u16(),
+                headers: head.headers,
+                length,
+                url: url.clone(),
+                body: Body::new(incoming, connection, seat),
+            });
+        }
     }
 
-    fn request(&self, method: Method, url: &Url, headers: &[(&str, &str)]) -> Secret {
+    fn request(&self, method: &Method, url: &Url, headers: &Extra) -> Result<Request<Empty<Bytes>>> {
         let proxy = self.settings.connector.plain_proxy(url.origin());
-        let (method, target) = (method.name(), url.request_target());
-        let mut text = match proxy {
-            Some(_) => format!("{method} http://{}{target} HTTP/1.1\r\n", url.authority()),
-            None => format!("{method} {target} HTTP/1.1\r\n"),
+        let target = match proxy {
+            Some(_) => format!("http://{}{}", url.authority(), url.request_target()),
+            None => url.request_target(),
         };
-        text.push_str(&format!("Host: {}\r\n", url.authority()));
-        text.push_str(concat!("User-Agent: glance-store/", env!("CARGO_PKG_VERSION"), "\r\n"));
-        // A compressed body would have another length than the image, and other ranges.
-        text.push_str("Accept: */*\r\nAccept-Encoding: identity\r\n");
+        let mut request = Request::builder()
+            .method(method)
+            .uri(target)
+            .header(HOST, url.authority())
+            .header(USER_AGENT, concat!("glance-store/", env!("CARGO_PKG_VERSION")))
+            .header(ACCEPT, "*/*")
+            // A compressed body would have another length than the image, and other ranges.
+            .header(ACCEPT_ENCODING, "identity");
         for (name, value) in headers {
-            text.push_str(&format!("{name}: {value}\r\n"));
+            request = request.header(name, value);
         }
-        let own = url.credentials().map(authorization);
-        let for_proxy = proxy.and_then(Url::credentials).map(proxy_authorization);
-        own.into_iter().chain(for_proxy).for_each(|line| text.push_str(&line));
-        text.push_str("\r\n");
-        Secret::new(text)
+        if let Some(credentials) = url.credentials() {
+            request = request.header(AUTHORIZATION, basic(credentials)?);
+        }
+        if let Some(credentials) = proxy.and_then(Url::credentials) {
+            request = request.header(PROXY_AUTHORIZATION, basic(credentials)?);
+        }
+        request
+            .body(Empty::new())
+            .map_err(|error| Error::new(Kind::BadUri, format!("{url} cannot be asked for: {error}")))
     }
 }
 
-fn response(
-    method: Method,
-    url: &Url,
-    connection: Connection,
-    head: Head,
-    seat: Option<Arc<super::idle::Seat>>,
-) -> Result<Response> {
-    let framing = match method {
-        Method::Get => head.framing()?,
-        Method::Head => Framing::Length(0),
+/// What the answer to `HEAD` says that the body would have; said several times it must be the same.
+fn content_length(headers: &HeaderMap) -> Result<Option<u64>> {
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    let Some(first) = lengths.next() else {
+        return Ok(None);
     };
-    let length = match (method, framing) {
-        (Method::Get, Framing::Length(length)) => Some(length),
-        (Method::Get, _) => None,
-        (Method::Head, _) => head.content_length()?,
-    };
-    let body = Body::new(connection, framing, seat);
-    Ok(Response { status: head.status, headers: head.headers, length, url: url.clone(), body })
+    let digits = first.to_str().ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    match digits.and_then(|digits| digits.parse().ok()).filter(|_| lengths.all(|other| other == first)) {
+        Some(length) => Ok(Some(length)),
+        None => Err(malformed(format_args!("its Content-Length is not one number"))),
+    }
 }
 
 fn redirect_of(response: &Response) -> Option<&str> {
     match response.status {
-        301 | 302 | 303 | 307 | 308 => response.headers.get("location"),
+        // A Location may hold more than ASCII; what a URL cannot have is escaped later.
+        301 | 302 | 303 | 307 | 308 => str::from_utf8(response.headers.get(LOCATION)?.as_bytes()).ok(),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_is_one_number() {
+        for (values, length) in [
+            (&[][..], Some(None)),
+            (&["3"], Some(Some(3))),
+            (&["3", "3"], Some(Some(3))),
+            (&["3", "4"], None),
+            (&["+3"], None),
+            (&["-1"], None),
+            (&["3, 4"], None),
+            (&["0x10"], None),
+            (&["99999999999999999999"], None),
+        ] {
+            let headers = values.iter().map(|value| (CONTENT_LENGTH, HeaderValue::from_static(value)));
+            assert_eq!(content_length(&headers.collect()).ok(), length, "{values:?}");
+        }
     }
 }

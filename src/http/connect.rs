@@ -6,13 +6,17 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::header::{HOST, PROXY_AUTHORIZATION};
+use http::{HeaderValue, Request};
+use http_body_util::Empty;
+use hyper_util::rt::TokioIo;
 use tokio::net::{TcpStream, lookup_host};
 
-use super::connection::Connection;
-use super::error::{lost, refused, within};
+use super::connection::{Asked, Connection};
+use super::error::{lost, malformed, refused, wire, within};
 use super::policy::Policy;
 use super::proxy::Proxies;
-use super::stream::Stream;
 use super::tls::Tls;
 use super::url::{Credentials, Origin, Scheme, Url};
 use crate::error::{Error, Kind, Result};
@@ -36,17 +40,20 @@ impl Connector {
 
     /// A new connection over which `origin` can be asked.
     pub async fn connect(&self, origin: &Origin) -> Result<Connection> {
-        let stream = within(self.connect_timeout, |limit| slow(origin, limit), async {
+        within(self.connect_timeout, |limit| slow(origin, limit), async {
             let tcp = match self.proxies.proxy_for(origin) {
                 Some(proxy) => self.by_proxy(proxy, origin).await?,
                 None => self.direct(origin).await?,
             };
             match origin.scheme {
-                Scheme::Http => Ok(Stream::Plain(tcp)),
-                Scheme::Https => Ok(Stream::Tls(Box::new(self.tls.connect(&origin.host, tcp).await?))),
+                Scheme::Http => Connection::over(tcp, self.read_timeout).await,
+                Scheme::Https => {
+                    let tls = self.tls.connect(&origin.host, tcp).await?;
+                    Connection::over(tls, self.read_timeout).await
+                }
             }
-        });
-        Ok(Connection::new(stream.await?, self.read_timeout))
+        })
+        .await
     }
 
     async fn direct(&self, origin: &Origin) -> Result<TcpStream> {
@@ -82,19 +89,31 @@ impl Connector {
         if origin.scheme == Scheme::Http {
             return Ok(tcp);
         }
-        let target = authority(origin);
-        let authorization = proxy.credentials().map(proxy_authorization).unwrap_or_default();
-        let request =
-            Secret::new(format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{authorization}\r\n"));
-        let mut connection = Connection::new(Stream::Plain(tcp), self.read_timeout);
-        let head = connection.ask(request.expose().as_bytes()).await?;
-        match (head.status, connection.into_stream()) {
-            (200..300, Stream::Plain(tcp)) => Ok(tcp),
-            (status, _) => {
-                Err(refused(status, b"").context(format_args!("the proxy opens no way to {target}")))
-            }
+        let mut connection = Connection::over(tcp, self.read_timeout).await?;
+        let Asked::Answered(answer) = connection.ask(tunnel(proxy, origin)?).await? else {
+            return Err(no_tunnel());
+        };
+        if !answer.status().is_success() {
+            return Err(refused(answer.status().as_u16(), b"").context("the proxy opens no tunnel"));
         }
+        let tunnel = hyper::upgrade::on(answer).await.map_err(|error| wire(&error))?;
+        let parts = tunnel.downcast::<TokioIo<TcpStream>>().map_err(|_| no_tunnel())?;
+        if parts.read_buf.is_empty() { Ok(parts.io.into_inner()) } else { Err(no_tunnel()) }
     }
+}
+
+/// The request to a proxy for a connection to `origin`.
+fn tunnel(proxy: &Url, origin: &Origin) -> Result<Request<Empty<Bytes>>> {
+    let target = authority(origin);
+    let mut request = Request::connect(target.as_str()).header(HOST, target.as_str());
+    if let Some(credentials) = proxy.credentials() {
+        request = request.header(PROXY_AUTHORIZATION, basic(credentials)?);
+    }
+    request.body(Empty::new()).map_err(|error| Error::new(Kind::BadUri, format!("{target:?}: {error}")))
+}
+
+fn no_tunnel() -> Error {
+    malformed(format_args!("what the proxy opens is no tunnel"))
 }
 
 async fn reach(address: SocketAddr, origin: &Origin, limit: Option<Duration>) -> Result<TcpStream> {
@@ -122,16 +141,11 @@ fn authority(origin: &Origin) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
-/// The header line that shows credentials to a proxy.
-pub fn proxy_authorization(credentials: &Credentials) -> String {
-    format!("Proxy-Authorization: {}\r\n", basic(credentials))
-}
-
-/// The header line that shows credentials to a server.
-pub fn authorization(credentials: &Credentials) -> String {
-    format!("Authorization: {}\r\n", basic(credentials))
-}
-
-fn basic(credentials: &Credentials) -> String {
-    format!("Basic {}", STANDARD.encode(credentials.decoded().expose()))
+/// The header that shows credentials.
+pub fn basic(credentials: &Credentials) -> Result<HeaderValue> {
+    let encoded = Secret::new(STANDARD.encode(credentials.decoded().expose()));
+    let mut value = HeaderValue::from_str(Secret::new(format!("Basic {}", encoded.expose())).expose())
+        .map_err(|_| Error::new(Kind::BadUri, "the credentials cannot be sent"))?;
+    value.set_sensitive(true);
+    Ok(value)
 }

@@ -1,152 +1,89 @@
-//! One connection: requests out, heads and body bytes in.
+//! One connection: requests out, answers in.  The wire is hyper's.
 
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Empty;
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{Builder, SendRequest};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::AbortHandle;
 
-use super::error::{cut, lost, malformed, within};
-use super::head::{Head, MAX_HEAD};
-use super::stream::Stream;
-use crate::error::{Error, Kind, Result};
+use super::error::{silence, wire, within};
+use crate::error::Result;
 
-/// How much is read at once where the end of what is wanted is not known.
-const READ_SIZE: usize = 16 << 10;
+/// The most bytes that an answer's head may have, and that hyper reads at once.
+const BUFFER_SIZE: usize = 128 << 10;
+
+const MAX_HEADERS: usize = 128;
 
 pub struct Connection {
-    stream: Stream,
-    /// What was read but not yet asked for.
-    buffered: BytesMut,
+    sender: SendRequest<Empty<Bytes>>,
     /// How long the server may be silent.
     patience: Option<Duration>,
     /// Whether it has answered a request before.
-    pub is_used: bool,
-    /// Whether the answer to the present request has begun.
-    pub is_answered: bool,
+    is_used: bool,
+    _wire: Wire,
+}
+
+/// What moves the bytes.  Dropping it closes the connection.
+struct Wire(AbortHandle);
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// What became of a request.
+pub enum Asked {
+    Answered(Response<Incoming>),
+    /// The server had closed the connection after an earlier request: another one will do.
+    Stale,
 }
 
 impl Connection {
-    pub fn new(stream: Stream, patience: Option<Duration>) -> Self {
-        Connection { stream, buffered: BytesMut::new(), patience, is_used: false, is_answered: false }
+    /// HTTP over `io`, which is connected.
+    pub async fn over<T>(io: T, patience: Option<Duration>) -> Result<Self>
+    where
+        T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let handshake = Builder::new()
+            .max_buf_size(BUFFER_SIZE)
+            .max_headers(MAX_HEADERS)
+            .handshake(TokioIo::new(io))
+            .await;
+        let (sender, wire_work) = handshake.map_err(|error| wire(&error))?;
+        let running = tokio::spawn(async move {
+            // Whoever waits for an answer is told of the error there.
+            let _ = wire_work.with_upgrades().await;
+        });
+        Ok(Connection { sender, patience, is_used: false, _wire: Wire(running.abort_handle()) })
     }
 
-    pub fn into_stream(self) -> Stream {
-        self.stream
+    pub fn patience(&self) -> Option<Duration> {
+        self.patience
     }
 
-    /// Whether another request can be sent: nothing has come that nobody asked for.
-    pub fn is_quiet(&mut self) -> bool {
-        self.buffered.is_empty() && self.stream.is_quiet()
+    pub fn is_open(&self) -> bool {
+        !self.sender.is_closed()
     }
 
-    /// Sends a request without body and returns the head of its answer.
-    pub async fn ask(&mut self, request: &[u8]) -> Result<Head> {
-        self.is_answered = false;
-        let silent = |limit: Duration| silence("no answer came", limit);
-        within(self.patience, silent, async {
-            let sending = async {
-                self.stream.write_all(request).await?;
-                self.stream.flush().await
-            };
-            sending.await.map_err(|error| lost("the connection broke while the request was sent", &error))?;
-            self.read_head().await
-        })
-        .await
-    }
-
-    async fn read_head(&mut self) -> Result<Head> {
-        let mut interim_bytes = 0;
-        loop {
-            let (head, length) = self.read_any_head(MAX_HEAD - interim_bytes).await?;
-            self.buffered.advance(length);
-            if !head.is_interim() {
+    pub async fn ask(&mut self, request: Request<Empty<Bytes>>) -> Result<Asked> {
+        let asking = async {
+            self.sender.ready().await?;
+            self.sender.send_request(request).await
+        };
+        let silent = |limit| silence("no answer came", limit);
+        match within(self.patience, silent, async { Ok(asking.await) }).await? {
+            Ok(answer) => {
                 self.is_used = true;
-                return Ok(head);
+                Ok(Asked::Answered(answer))
             }
-            if head.status == 101 {
-                return Err(malformed(format_args!("it switched to another protocol, unasked")));
-            }
-            interim_bytes += length;
+            Err(error) if self.is_used && !error.is_parse() => Ok(Asked::Stale),
+            Err(error) => Err(wire(&error)),
         }
     }
-
-    async fn read_any_head(&mut self, limit: usize) -> Result<(Head, usize)> {
-        let mut seen = 0;
-        loop {
-            // A head ends with an empty line, so only what contains one is worth parsing.  The first
-            // bytes are looked at in any case: not everything that answers speaks HTTP.
-            let is_worth_it =
-                (seen == 0 && !self.buffered.is_empty()) || has_empty_line(&self.buffered[seen..]);
-            if is_worth_it && let Some(found) = Head::parse(&self.buffered)? {
-                return Ok(found);
-            }
-            if self.buffered.len() >= limit {
-                return Err(malformed(format_args!(
-                    "the head of its answer is longer than {MAX_HEAD} bytes"
-                )));
-            }
-            seen = self.buffered.len().saturating_sub(3);
-            let room = READ_SIZE.min(limit - self.buffered.len());
-            if self.fill(room).await? == 0 {
-                let what =
-                    if self.buffered.is_empty() { "without an answer" } else { "in the head of its answer" };
-                return Err(cut(what));
-            }
-        }
-    }
-
-    /// Some bytes of a body; 0 when the server has closed.
-    pub async fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
-        if !self.buffered.is_empty() {
-            let count = self.buffered.len().min(buffer.len());
-            self.buffered.copy_to_slice(&mut buffer[..count]);
-            return Ok(count);
-        }
-        let reading = async { self.stream.read(buffer).await.map_err(|error| broken(&error)) };
-        within(self.patience, |limit| silence("no data came", limit), reading).await
-    }
-
-    /// A line of at most `limit` bytes, without its end.
-    pub async fn read_line(&mut self, limit: usize) -> Result<Bytes> {
-        let mut seen = 0;
-        loop {
-            if let Some(at) = self.buffered[seen..].iter().position(|byte| *byte == b'\n') {
-                let mut line = self.buffered.split_to(seen + at + 1).freeze();
-                line.truncate(
-                    line.strip_suffix(b"\r\n").or_else(|| line.strip_suffix(b"\n")).map_or(0, <[u8]>::len),
-                );
-                return Ok(line);
-            }
-            if self.buffered.len() >= limit {
-                return Err(malformed(format_args!("a line between chunks is longer than {limit} bytes")));
-            }
-            seen = self.buffered.len();
-            let filling = within(self.patience, |limit| silence("no data came", limit), async {
-                self.fill(READ_SIZE).await
-            });
-            if filling.await? == 0 {
-                return Err(cut("in the middle of a chunked body"));
-            }
-        }
-    }
-
-    async fn fill(&mut self, room: usize) -> Result<usize> {
-        self.buffered.reserve(room);
-        let mut stream = (&mut self.stream).take(room as u64);
-        let count = stream.read_buf(&mut self.buffered).await.map_err(|error| broken(&error))?;
-        self.is_answered |= count > 0;
-        Ok(count)
-    }
-}
-
-fn has_empty_line(bytes: &[u8]) -> bool {
-    bytes.windows(2).any(|pair| pair == b"\n\n") || bytes.windows(3).any(|three| three == b"\n\r\n")
-}
-
-fn broken(error: &std::io::Error) -> Error {
-    lost("the connection broke", error)
-}
-
-fn silence(what: &str, limit: Duration) -> Error {
-    Error::new(Kind::Timeout, format!("{what} from the server for {} s", limit.as_secs_f64()))
 }

@@ -34,6 +34,9 @@ const PROGRESS: u64 = 1 << 20;
 pub struct Manner {
     /// How many connections one download may use.
     pub connections: usize,
+    /// A connection that brings so many bytes per second is not what holds a download up: more of them
+    /// would only crowd the processor's cache.
+    pub fast: u64,
     /// How long it may take in all.
     pub limit: Option<Duration>,
 }
@@ -43,7 +46,6 @@ pub struct Download {
     runtime: Arc<Runtime>,
     pool: Pool,
     deadline: Option<Instant>,
-    limit: Option<Duration>,
     /// Up to where the caller has everything.
     delivered: u64,
     /// Where the next segment begins.
@@ -51,6 +53,8 @@ pub struct Download {
     /// Where the last segment ends, where that is known.
     end: Option<u64>,
     length: Option<u64>,
+    manner: Manner,
+    /// How many connections are used now.
     connections: usize,
     segment: u64,
     /// What `open` has begun.
@@ -61,7 +65,9 @@ pub struct Download {
 /// A part of the image that one connection brings.
 struct Segment {
     pieces: Receiver<Piece>,
-    task: Task<()>,
+    length: u64,
+    /// Comes to how long it took.
+    task: Task<Duration>,
 }
 
 impl Download {
@@ -100,11 +106,11 @@ impl Download {
             runtime: runtime.clone(),
             pool: pool.clone(),
             deadline,
-            limit,
             delivered: offset,
             position: offset,
             end,
-            connections: if is_split { connections } else { 1 },
+            manner: Manner { connections: if is_split { connections } else { 1 }, ..manner },
+            connections: 1,
             segment: if is_split { segment } else { u64::MAX },
             first: Some(first),
             under_way: VecDeque::new(),
@@ -126,9 +132,9 @@ impl Download {
             u64::MAX => self.end,
             segment => self.end.map(|end| end.min(self.position + segment)),
         };
-        let depth = match self.connections {
-            1 => DEPTH,
-            _ => usize::try_from(self.segment / self.pool.buffer_size() as u64).unwrap_or(DEPTH),
+        let depth = match self.segment {
+            u64::MAX => DEPTH,
+            segment => usize::try_from(segment / self.pool.buffer_size() as u64).unwrap_or(DEPTH),
         };
         let (sender, pieces) = channel(depth);
         let bringer = Bringer {
@@ -140,11 +146,14 @@ impl Download {
             position: self.position,
             end,
         };
-        let (first, limit, deadline) = (self.first.take(), self.limit, self.deadline);
-        let task = self
-            .runtime
-            .start(op, async move { within_total(limit, deadline, bringer.bring(first)).await })?;
-        self.under_way.push_back(Segment { pieces, task });
+        let (first, limit, deadline) = (self.first.take(), self.manner.limit, self.deadline);
+        let task = self.runtime.start(op, async move {
+            let started = Instant::now();
+            within_total(limit, deadline, bringer.bring(first)).await?;
+            Ok(started.elapsed())
+        })?;
+        let length = end.map_or(0, |end| end - self.position);
+        self.under_way.push_back(Segment { pieces, length, task });
         self.position = end.unwrap_or(u64::MAX);
         Ok(true)
     }
@@ -159,6 +168,7 @@ impl Download {
         );
         self.under_way.clear();
         self.position = self.delivered;
+        self.manner.connections = 1;
         self.connections = 1;
         self.segment = u64::MAX;
     }
@@ -181,7 +191,13 @@ impl Source for Download {
                 return Ok(Some(piece));
             }
             match segment.task.join(op) {
-                Ok(()) => drop(self.under_way.pop_front()),
+                Ok(took) => {
+                    let is_fast = took.as_secs_f64() * self.manner.fast as f64 <= segment.length as f64;
+                    if !is_fast && self.connections < self.manner.connections {
+                        self.connections += 1;
+                    }
+                    self.under_way.pop_front();
+                }
                 Err(error) if self.connections > 1 && matches!(error.http_status(), 429 | 503) => {
                     self.go_on_alone(&error);
                 }

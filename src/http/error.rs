@@ -1,5 +1,6 @@
 //! What can go wrong between us and a server, as errors of the library.
 
+use std::error::Error as _;
 use std::fmt;
 use std::future::Future;
 use std::io;
@@ -15,9 +16,28 @@ pub fn lost(doing: impl fmt::Display, error: &io::Error) -> Error {
     Error::from_os(Kind::Unavailable, doing, error)
 }
 
-/// The server closed in the middle of its answer.
-pub fn cut(what: impl fmt::Display) -> Error {
-    Error::new(Kind::Unavailable, format!("the server closed the connection {what}"))
+/// The server said nothing for too long.
+pub fn silence(what: &str, limit: Duration) -> Error {
+    Error::new(Kind::Timeout, format!("{what} from the server for {} s", limit.as_secs_f64()))
+}
+
+/// The connection failed in the middle of a request or its answer.
+pub fn wire(error: &hyper::Error) -> Error {
+    let mut reasons = error.to_string();
+    let mut os_error = None;
+    let mut source = error.source();
+    while let Some(inner) = source {
+        reasons = format!("{reasons}: {inner}");
+        os_error = os_error.or_else(|| inner.downcast_ref::<io::Error>());
+        source = inner.source();
+    }
+    let is_invalid =
+        |error: &io::Error| matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput);
+    if error.is_parse() || os_error.is_some_and(is_invalid) {
+        return malformed(format_args!("{reasons}"));
+    }
+    let errno = os_error.and_then(io::Error::raw_os_error).unwrap_or_default();
+    Error::new(Kind::Unavailable, format!("the connection broke: {reasons}")).with_errno(errno)
 }
 
 /// The server does what the protocol does not allow: trying again would not help.

@@ -47,8 +47,8 @@ impl Seat {
     pub fn take(&self) -> Option<Connection> {
         let mut waiting = self.idle.lock();
         while let Some(at) = waiting.iter().rposition(|one| one.origin == self.origin) {
-            let mut connection = waiting.remove(at).connection;
-            if connection.is_quiet() {
+            let connection = waiting.remove(at).connection;
+            if connection.is_open() {
                 return Some(connection);
             }
         }
@@ -56,6 +56,9 @@ impl Seat {
     }
 
     pub fn put(&self, connection: Connection) {
+        if !connection.is_open() {
+            return;
+        }
         let mut waiting = self.idle.lock();
         if waiting.len() >= MAX_IDLE {
             waiting.remove(0);

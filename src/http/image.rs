@@ -2,11 +2,16 @@
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use http::header::{CONTENT_RANGE, ETAG, HeaderName, IF_RANGE, LAST_MODIFIED, RANGE};
+use http::{HeaderValue, Method};
+
 use super::body::Body;
-use super::client::{Client, Method, Response};
+use super::client::{Client, Extra, Response};
 use super::error::{changed, malformed};
+use super::retry::Retries;
 use super::url::Url;
 use crate::error::{Error, Kind, Result};
+use crate::transfer::{Fetch, Landing};
 
 /// An image that is read by one or several requests.
 pub struct Image {
@@ -21,7 +26,7 @@ pub struct Image {
 /// What all answers about one image must agree on.
 struct Identity {
     size: Option<u64>,
-    validator: Option<String>,
+    validator: Option<HeaderValue>,
 }
 
 /// A body, of which what comes before the wanted position is skipped.
@@ -56,7 +61,7 @@ impl Image {
 
     /// Asks for the size alone.
     pub async fn measure(&self) -> Result<u64> {
-        let head = self.client.send(Method::Head, &self.url, &[]).await?;
+        let head = self.client.send(&Method::HEAD, &self.url, &[]).await?;
         match (head.status, head.length) {
             (200..300, Some(length)) => return Ok(length),
             // Not every server answers HEAD, or knows the length then.  An URL signed for GET is
@@ -65,8 +70,17 @@ impl Image {
             _ => return Err(head.into_error().await),
         }
         self.open(0, Some(1), true).await?.close().await;
-        let unknown = || Error::new(Kind::NotSupported, "the server does not tell the size of the image");
-        self.size().ok_or_else(unknown)
+        self.size().ok_or_else(unknown_size)
+    }
+
+    /// Finds out that the image can be read at random, and its size.
+    pub async fn probe(&self) -> Result<u64> {
+        let opened = self.open(0, Some(1), true).await?;
+        if !opened.is_range {
+            return Err(no_ranges());
+        }
+        opened.close().await;
+        self.size().ok_or_else(unknown_size)
     }
 
     /// Begins to read `start..end`, or to the image's end; a server that serves no ranges goes on behind
@@ -76,15 +90,11 @@ impl Image {
         if end.is_some_and(|end| end <= start) {
             return Err(Error::new(Kind::Bug, format!("an empty range {start}..{end:?} was asked for")));
         }
-        let range = match end {
-            Some(end) => format!("bytes={start}-{}", end - 1),
-            None => format!("bytes={start}-"),
-        };
-        let validator = self.identity.get().and_then(|identity| identity.validator.as_deref());
-        let mut headers = Vec::new();
+        let mut headers: Vec<(HeaderName, HeaderValue)> = Vec::new();
         if as_range || start > 0 || end.is_some() {
-            headers.push(("Range", range.as_str()));
-            headers.extend(validator.map(|validator| ("If-Range", validator)));
+            headers.push((RANGE, range_header(start, end)?));
+            let validator = self.identity.get().and_then(|identity| identity.validator.clone());
+            headers.extend(validator.map(|validator| (IF_RANGE, validator)));
         }
         let response = self.ask(&headers).await?;
         match response.status {
@@ -96,10 +106,10 @@ impl Image {
     }
 
     /// Asks where the last redirect led to and, when the image is not there any more, at its own URL.
-    async fn ask(&self, headers: &[(&str, &str)]) -> Result<Response> {
+    async fn ask(&self, headers: &Extra) -> Result<Response> {
         let resolved = self.resolved.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(url) = resolved {
-            match self.client.send(Method::Get, &url, headers).await {
+            match self.client.send(&Method::GET, &url, headers).await {
                 Ok(response) if !matches!(response.status, 400..=499) || response.status == 416 => {
                     return Ok(response);
                 }
@@ -107,7 +117,7 @@ impl Image {
                 _ => {}
             }
         }
-        let response = self.client.send(Method::Get, &self.url, headers).await?;
+        let response = self.client.send(&Method::GET, &self.url, headers).await?;
         if response.url.to_uri() != self.url.to_uri() && response.status < 300 {
             *self.resolved.lock().unwrap_or_else(PoisonError::into_inner) = Some(response.url.clone());
         }
@@ -115,7 +125,7 @@ impl Image {
     }
 
     fn partial(&self, response: Response, start: u64, end: Option<u64>) -> Result<Opened> {
-        let Some(range) = response.headers.get("content-range").and_then(ContentRange::parse) else {
+        let Some(range) = ContentRange::of(&response) else {
             return Err(malformed(format_args!("its answer 206 has no Content-Range that tells one range")));
         };
         let (first, last) = range.bytes.unwrap_or((u64::MAX, 0));
@@ -126,8 +136,9 @@ impl Image {
             && range.total.is_none_or(|total| last < total);
         if !fits {
             let wanted = end.map(|end| (end - 1).to_string()).unwrap_or_default();
-            let got = response.headers.get("content-range").unwrap_or_default();
-            return Err(malformed(format_args!("asked for the bytes {start}-{wanted} it answered {got:?}")));
+            return Err(malformed(format_args!(
+                "asked for bytes {start}-{wanted} it answered {first}-{last}"
+            )));
         }
         self.agree(&response, range.total)?;
         let promised = last - first + 1;
@@ -145,8 +156,7 @@ impl Image {
     }
 
     async fn past_the_end(&self, response: Response, start: u64) -> Result<Opened> {
-        let range = response.headers.get("content-range").and_then(ContentRange::parse);
-        match range.and_then(|range| range.total) {
+        match ContentRange::of(&response).and_then(|range| range.total) {
             Some(size) if size <= start => {
                 self.agree(&response, Some(size))?;
                 response.body.discard().await;
@@ -171,13 +181,60 @@ impl Image {
         if let (Some(before), Some(now)) = (&identity.validator, &validator)
             && before != now
         {
-            return Err(changed(format_args!("its version was {before} and is {now}")));
+            return Err(changed(format_args!("its version was {before:?} and is {now:?}")));
         }
         Ok(())
     }
 }
 
+impl Fetch for Image {
+    async fn fetch(&self, landing: &mut Landing) -> Result<()> {
+        let mut retries = Retries::new(self.client.retry_policy());
+        while let Some(range) = landing.wanted() {
+            let mut opened = self.open(range.start, Some(range.end), true).await?;
+            if !opened.is_range {
+                return Err(no_ranges());
+            }
+            if let Err(error) = opened.land(landing).await {
+                if landing.wanted().is_some_and(|left| left.start > range.start) {
+                    retries.reset();
+                }
+                retries.pause(error.into(), self.client.log()).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn no_ranges() -> Error {
+    Error::new(Kind::NotSupported, "the server does not serve ranges of the image, which random reads need")
+}
+
+fn unknown_size() -> Error {
+    Error::new(Kind::NotSupported, "the server does not tell the size of the image")
+}
+
 impl Opened {
+    async fn land(&mut self, landing: &mut Landing) -> Result<()> {
+        while let Some(length) = landing.next_length() {
+            let mut block = vec![0; length];
+            let mut filled = 0;
+            while filled < length {
+                match self.read(&mut block[filled..]).await? {
+                    0 => {
+                        return Err(Error::new(
+                            Kind::Unavailable,
+                            "the server sent less than it was asked for",
+                        ));
+                    }
+                    count => filled += count,
+                }
+            }
+            landing.land(block.into());
+        }
+        Ok(())
+    }
+
     /// Fills the beginning of `buffer`; 0 at the end of the answer.
     pub async fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
         while self.skip > 0 {
@@ -205,10 +262,18 @@ impl Opened {
     }
 }
 
+fn range_header(start: u64, end: Option<u64>) -> Result<HeaderValue> {
+    let range = match end {
+        Some(end) => format!("bytes={start}-{}", end - 1),
+        None => format!("bytes={start}-"),
+    };
+    HeaderValue::try_from(range).map_err(|error| Error::new(Kind::Bug, error.to_string()))
+}
+
 /// What identifies a version of the image: a strong entity tag or the time of its last change.
-fn validator(response: &Response) -> Option<String> {
-    let tag = response.headers.get("etag").filter(|tag| !tag.starts_with("W/") && !tag.is_empty());
-    tag.or_else(|| response.headers.get("last-modified")).map(str::to_owned)
+fn validator(response: &Response) -> Option<HeaderValue> {
+    let tag = response.headers.get(ETAG).filter(|tag| !tag.as_bytes().starts_with(b"W/") && !tag.is_empty());
+    tag.or_else(|| response.headers.get(LAST_MODIFIED)).cloned()
 }
 
 /// What `Content-Range` says: first and last byte, and how many there are.
@@ -219,6 +284,10 @@ struct ContentRange {
 }
 
 impl ContentRange {
+    fn of(response: &Response) -> Option<Self> {
+        ContentRange::parse(response.headers.get(CONTENT_RANGE)?.to_str().ok()?)
+    }
+
     fn parse(text: &str) -> Option<Self> {
         let (unit, rest) = text.trim().split_once(' ')?;
         let (range, total) = rest.trim().split_once('/')?;

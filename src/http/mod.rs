@@ -7,13 +7,11 @@ mod connect;
 mod connection;
 mod download;
 mod error;
-mod head;
 mod idle;
 mod image;
 mod policy;
 mod proxy;
 mod retry;
-mod stream;
 mod tls;
 mod url;
 

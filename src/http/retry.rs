@@ -3,7 +3,9 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, SystemTime};
 
-use super::head::Headers;
+use http::HeaderMap;
+use http::header::RETRY_AFTER;
+
 use crate::error::{Error, Result};
 use crate::log::{Level, Log};
 
@@ -73,8 +75,8 @@ fn jittered(pause: Duration) -> Duration {
 }
 
 /// What `Retry-After` says: seconds or a date.
-pub fn retry_after(headers: &Headers, now: SystemTime) -> Option<Duration> {
-    let text = headers.get("retry-after")?;
+pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
     if let Ok(seconds) = text.parse() {
         return Some(Duration::from_secs(seconds));
     }
@@ -85,6 +87,7 @@ pub fn retry_after(headers: &Headers, now: SystemTime) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::HeaderValue;
     use std::time::UNIX_EPOCH;
 
     #[test]
@@ -99,7 +102,8 @@ mod tests {
             ("-1", None),
             ("", None),
         ] {
-            let asked = retry_after(&Headers::of(&[("Retry-After", text)]), now);
+            let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static(text))]);
+            let asked = retry_after(&headers, now);
             assert_eq!(asked.map(|asked| asked.as_secs()), seconds, "{text}");
         }
     }

@@ -8,6 +8,7 @@ mod descriptor;
 mod hash_core;
 mod pump;
 mod queue;
+mod read_ahead;
 mod runtime;
 mod workers;
 
@@ -18,6 +19,7 @@ pub use descriptor::{DescriptorInput, DescriptorSink, Extent, extent_at, kernel_
 pub use hash_core::{Digests, HashCore};
 pub use pump::{Progress, Pump};
 pub use queue::{AbandonOnDrop, Queue};
+pub use read_ahead::{Fetch, Landing, ReadAhead};
 pub use runtime::{Runtime, Task, Worker};
 
 use crate::error::Result;

@@ -221,6 +221,10 @@ pub struct Task<T> {
 }
 
 impl<T> Task<T> {
+    pub fn is_finished(&self) -> bool {
+        self.running.is_finished()
+    }
+
     /// The result, waiting for it on the caller's thread.  It can be had once.
     pub fn join(&self, op: &Operation) -> Result<T> {
         self.slot.wait(op)?

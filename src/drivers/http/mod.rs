@@ -13,7 +13,7 @@ use crate::error::{Error, Kind, Result};
 use crate::http::{self, Client, Image, Manner};
 use crate::location::{Location, StorageUri};
 use crate::operation::Operation;
-use crate::transfer::{Piece, Pool, Runtime, Source};
+use crate::transfer::{Piece, Pool, ReadAhead, Runtime, Source};
 
 pub static REGISTRATION: Registration = Registration {
     name: "http",
@@ -30,13 +30,20 @@ const IO_SIZE: usize = 1 << 20;
 struct HttpDriver {
     client: Arc<Client>,
     manner: Manner,
+    /// How much of its image a reader keeps.
+    cache_memory: u64,
     runtime: Arc<Runtime>,
 }
 
 fn open(context: StoreContext<'_>) -> Result<Opened> {
     let StoreContext { options, runtime, log, .. } = context;
     let client = Arc::new(Client::new(options::settings(options)?, log));
-    let driver = HttpDriver { client, manner: options::manner(options), runtime };
+    let driver = HttpDriver {
+        client,
+        manner: options::manner(options),
+        cache_memory: options::cache_memory(options),
+        runtime,
+    };
     Ok(Opened {
         driver: Box::new(driver),
         capabilities: Capabilities::READ_RANDOM.with(Capabilities::DRIVER_REUSABLE),
@@ -91,8 +98,10 @@ impl Driver for HttpDriver {
         Ok(Box::new(HttpDownload(download)))
     }
 
-    fn reader(&self, _op: &Operation, _location: &Location) -> Result<Box<dyn Reader>> {
-        Err(Error::new(Kind::NotSupported, "not yet"))
+    fn reader(&self, op: &Operation, location: &Location) -> Result<Box<dyn Reader>> {
+        let image = self.image(location)?;
+        let (image, size) = self.run(op, async move { image.probe().await.map(|size| (image, size)) })?;
+        Ok(Box::new(HttpReader(ReadAhead::new(self.runtime.clone(), image, size, self.cache_memory))))
     }
 
     fn begin(&self, _op: &Operation, _image_id: &str, _size: Option<u64>) -> Result<Box<dyn Upload>> {
@@ -106,6 +115,18 @@ impl Driver for HttpDriver {
 
     fn set_acls(&self, _op: &Operation, _location: &Location, _acls: &Acls) -> Result<()> {
         Err(Error::new(Kind::NotSupported, "an http store keeps no access lists"))
+    }
+}
+
+struct HttpReader(ReadAhead<Image>);
+
+impl Reader for HttpReader {
+    fn size(&self) -> u64 {
+        self.0.size()
+    }
+
+    fn pread(&self, op: &Operation, buffer: &mut [u8], offset: u64) -> Result<usize> {
+        self.0.pread(op, buffer, offset)
     }
 }
 

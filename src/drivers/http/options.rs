@@ -25,6 +25,9 @@ const SECONDS: OptionKind = OptionKind::Int { min: Some(0), max: Some(MAX_SECOND
 /// Thirty years are for ever, and fit into every clock.
 const MAX_SECONDS: i64 = 1_000_000_000;
 
+/// Two gigabits per second: what is slower, more connections may speed up.
+const FAST: u64 = 250_000_000;
+
 pub const OPTIONS: &[OptionSpec] = &[
     OptionSpec::new(
         CA_FILE,
@@ -72,7 +75,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     OptionSpec::new(
         CONNECTIONS,
         OptionKind::Int { min: Some(1), max: Some(64) },
-        "How many connections one download uses, each for another range, where the server serves ranges",
+        "How many connections a slow download uses at most, each for another range, where the server serves ranges",
     )
     .with_default("4"),
     OptionSpec::new(
@@ -106,7 +109,16 @@ pub fn settings(options: &Options) -> Result<Settings> {
 
 /// How images are downloaded.
 pub fn manner(options: &Options) -> Manner {
-    Manner { connections: number(options, CONNECTIONS) as usize, limit: seconds(options, TOTAL_TIMEOUT) }
+    Manner {
+        connections: number(options, CONNECTIONS) as usize,
+        fast: FAST,
+        limit: seconds(options, TOTAL_TIMEOUT),
+    }
+}
+
+/// How much of its image a reader keeps: half of what a transfer may use, in bytes.
+pub fn cache_memory(options: &Options) -> u64 {
+    u64::from(number(options, "transfer_memory")) << 19
 }
 
 fn number(options: &Options, name: &str) -> u32 {

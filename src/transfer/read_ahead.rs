@@ -1,0 +1,342 @@
+//! Random reads over anything that can fetch ranges: a small cache of blocks, and read-ahead where the
+//! access is sequential, for any number of threads and any number of streams among them.
+
+use std::collections::HashMap;
+use std::ops::{Range, RangeInclusive};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+
+use bytes::Bytes;
+
+use super::runtime::{Runtime, Task};
+use crate::error::{Error, Kind, Result};
+use crate::operation::{Doorbell, Operation};
+
+/// What the cache holds and fetches at least.
+const BLOCK: u64 = 64 << 10;
+
+/// The most that one fetch is for.
+const MAX_FETCH: u64 = 2 << 20;
+
+/// The most that is read ahead of one stream.
+const MAX_AHEAD: u64 = 8 << 20;
+
+/// The fewest blocks that a cache has.
+const MIN_BLOCKS: usize = 16;
+
+/// Something whose bytes can be fetched from anywhere.
+pub trait Fetch: Send + Sync + 'static {
+    /// Brings the blocks that `landing` wants, in their order.
+    fn fetch(&self, landing: &mut Landing) -> impl Future<Output = Result<()>> + Send;
+}
+
+/// An image opened for random reads.
+pub struct ReadAhead<F> {
+    source: Arc<F>,
+    runtime: Arc<Runtime>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    size: u64,
+    /// How many blocks there may be, those on their way included.
+    capacity: usize,
+}
+
+#[derive(Default)]
+struct State {
+    blocks: HashMap<u64, Block>,
+    /// Fetches under way.
+    flights: HashMap<u64, Task<()>>,
+    /// Counts uses of the cache: it dates blocks and names fetches.
+    clock: u64,
+    /// Those who wait for any change.
+    waiting: Vec<Weak<Doorbell>>,
+}
+
+struct Block {
+    content: Content,
+    used: u64,
+}
+
+enum Content {
+    Here(Bytes),
+    Coming(Arc<Flight>),
+}
+
+/// A fetch, as those see it who wait for its blocks.
+#[derive(Default)]
+struct Flight {
+    failure: OnceLock<Error>,
+}
+
+/// What a read needs to begin.
+struct Plan {
+    /// Fetches to start.
+    runs: Vec<Landing>,
+    /// Fetches that bring what is needed.
+    awaited: Vec<Arc<Flight>>,
+}
+
+/// What became of the blocks that a read needs.
+enum Found {
+    All(Vec<Bytes>),
+    /// Some gave way to others before they could be taken.
+    Gone,
+}
+
+impl<F: Fetch> ReadAhead<F> {
+    /// `memory` is the most that the blocks take together.
+    pub fn new(runtime: Arc<Runtime>, source: F, size: u64, memory: u64) -> Self {
+        let capacity = usize::try_from(memory / BLOCK).unwrap_or(usize::MAX).max(MIN_BLOCKS);
+        let shared = Shared { state: Mutex::default(), size, capacity };
+        ReadAhead { source: Arc::new(source), runtime, shared: Arc::new(shared) }
+    }
+
+    pub fn size(&self) -> u64 {
+        self.shared.size
+    }
+
+    /// As pread(2): fewer bytes than asked for only at the end of the image.
+    pub fn pread(&self, op: &Operation, buffer: &mut [u8], offset: u64) -> Result<usize> {
+        let left = usize::try_from(self.size().saturating_sub(offset)).unwrap_or(usize::MAX);
+        let wanted = left.min(buffer.len());
+        // A long read goes in steps, so that it leaves room for others.
+        let step = self.shared.capacity / 4 * BLOCK as usize;
+        let mut position = offset;
+        for part in buffer[..wanted].chunks_mut(step) {
+            let read = self.read(op, part, position);
+            if read.as_ref().is_err_and(|error| error.kind() == Kind::Cancelled) {
+                // The switch stops every read of this reader, so nobody waits for these any more.
+                self.shared.abort();
+            }
+            read?;
+            position += part.len() as u64;
+        }
+        Ok(wanted)
+    }
+
+    fn read(&self, op: &Operation, part: &mut [u8], position: u64) -> Result<()> {
+        let needed = position / BLOCK..=(position + part.len() as u64 - 1) / BLOCK;
+        loop {
+            let plan = op.wait(|| self.shared.plan(needed.clone(), op.bell()))?;
+            for landing in plan.runs {
+                self.start(landing)?;
+            }
+            let found = op.wait(|| self.shared.collect(needed.clone(), &plan.awaited, op.bell()))??;
+            if let Found::All(blocks) = found {
+                copy(&blocks, (position % BLOCK) as usize, part);
+                return Ok(());
+            }
+        }
+    }
+
+    fn start(&self, mut landing: Landing) -> Result<()> {
+        let (source, flight) = (self.source.clone(), landing.id);
+        let task = self.runtime.start(&Operation::default(), async move {
+            if let Err(error) = source.fetch(&mut landing).await {
+                landing.fail(error);
+            }
+            Ok(())
+        })?;
+        let mut state = self.shared.lock();
+        // One that has ended by now is not worth remembering: the next start forgets it.
+        state.flights.retain(|_, task| !task.is_finished());
+        state.flights.insert(flight, task);
+        Ok(())
+    }
+}
+
+impl<F> Drop for ReadAhead<F> {
+    fn drop(&mut self) {
+        self.shared.abort();
+    }
+}
+
+fn copy(blocks: &[Bytes], mut skip: usize, mut part: &mut [u8]) {
+    for block in blocks {
+        let count = (block.len() - skip).min(part.len());
+        part[..count].copy_from_slice(&block[skip..skip + count]);
+        part = &mut part[count..];
+        skip = 0;
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn bytes_of(&self, block: u64) -> Range<u64> {
+        let start = block * BLOCK;
+        start..(start + BLOCK).min(self.size)
+    }
+
+    /// What to fetch for a read of `needed` and, when it goes on where others have read, ahead of it.
+    /// None while there is no room.
+    fn plan(self: &Arc<Self>, needed: RangeInclusive<u64>, bell: &Arc<Doorbell>) -> Option<Plan> {
+        let mut state = self.lock();
+        state.clock += 1;
+        let clock = state.clock;
+        for block in needed.clone() {
+            if let Some(block) = state.blocks.get_mut(&block) {
+                block.used = clock;
+            }
+        }
+        let (first, last) = needed.clone().into_inner();
+        let window = state.window(first, self.capacity);
+        let end = (last + window).min((self.size - 1) / BLOCK);
+        let mut missing: Vec<u64> = (first..=end).filter(|block| !state.blocks.contains_key(block)).collect();
+        if missing.first().is_some_and(|next| *next > last + window.div_ceil(2)) {
+            // Enough is ahead; the next fetch is a larger one then.
+            missing.clear();
+        }
+        let room = state.make_room(missing.len(), first..=end, self.capacity);
+        let urgent = missing.iter().filter(|block| **block <= last).count();
+        if room < urgent {
+            state.waiting.push(Arc::downgrade(bell));
+            return None;
+        }
+        missing.truncate(room);
+        let runs = self.launch(&mut state, &missing);
+        let awaited = needed.filter_map(|block| match &state.blocks.get(&block)?.content {
+            Content::Coming(flight) => Some(flight.clone()),
+            Content::Here(_) => None,
+        });
+        Some(Plan { awaited: awaited.collect(), runs })
+    }
+
+    /// Turns `missing` into fetches of blocks that follow each other.
+    fn launch(self: &Arc<Self>, state: &mut State, missing: &[u64]) -> Vec<Landing> {
+        let follows = |before: &u64, next: &u64| before + 1 == *next;
+        let runs = missing.chunk_by(follows).flat_map(|run| run.chunks((MAX_FETCH / BLOCK) as usize));
+        let landings = runs.filter_map(|run| {
+            let blocks = *run.first()?..*run.last()? + 1;
+            let flight = Arc::new(Flight::default());
+            state.clock += 1;
+            for block in blocks.clone() {
+                let content = Content::Coming(flight.clone());
+                state.blocks.insert(block, Block { content, used: state.clock });
+            }
+            Some(Landing { shared: self.clone(), flight, id: state.clock, blocks })
+        });
+        landings.collect()
+    }
+
+    /// The blocks of a read, or none while some are on their way.
+    fn collect(
+        &self,
+        needed: RangeInclusive<u64>,
+        awaited: &[Arc<Flight>],
+        bell: &Arc<Doorbell>,
+    ) -> Option<Result<Found>> {
+        let mut state = self.lock();
+        let mut blocks = Vec::new();
+        for block in needed {
+            match state.blocks.get(&block).map(|block| &block.content) {
+                Some(Content::Here(bytes)) => blocks.push(bytes.clone()),
+                Some(Content::Coming(_)) => {
+                    state.waiting.push(Arc::downgrade(bell));
+                    return None;
+                }
+                None => {
+                    let failure = awaited.iter().find_map(|flight| flight.failure.get());
+                    return Some(failure.map_or(Ok(Found::Gone), |error| Err(error.clone())));
+                }
+            }
+        }
+        Some(Ok(Found::All(blocks)))
+    }
+
+    fn abort(&self) {
+        let flights = std::mem::take(&mut self.lock().flights);
+        drop(flights);
+    }
+}
+
+impl State {
+    /// How many blocks to read ahead of a read that begins with block `first`: twice as many as were
+    /// read just before it, and none where nothing was.
+    fn window(&self, first: u64, capacity: usize) -> u64 {
+        let most = (MAX_AHEAD / BLOCK).min(capacity as u64 / 4);
+        let before = (0..first).rev().take(most as usize).take_while(|block| self.blocks.contains_key(block));
+        match before.count() as u64 {
+            0 if first > 0 => 0,
+            run => (2 * run).clamp(2, most),
+        }
+    }
+
+    /// Makes room for `count` blocks by dropping those that were used longest ago, but none of `kept`;
+    /// returns for how many there is room.
+    fn make_room(&mut self, count: usize, kept: RangeInclusive<u64>, capacity: usize) -> usize {
+        let excess = (self.blocks.len() + count).saturating_sub(capacity);
+        if excess > 0 {
+            let is_here = |block: &Block| matches!(block.content, Content::Here(_));
+            let free = self.blocks.iter().filter(|(number, block)| is_here(block) && !kept.contains(number));
+            let mut oldest: Vec<(u64, u64)> = free.map(|(number, block)| (block.used, *number)).collect();
+            oldest.sort_unstable();
+            for (_, number) in oldest.iter().take(excess) {
+                self.blocks.remove(number);
+            }
+        }
+        count.min(capacity.saturating_sub(self.blocks.len()))
+    }
+
+    fn ring(&mut self) {
+        self.waiting.drain(..).filter_map(|bell| bell.upgrade()).for_each(|bell| bell.ring());
+    }
+}
+
+/// Where a fetch puts its blocks.
+pub struct Landing {
+    shared: Arc<Shared>,
+    flight: Arc<Flight>,
+    id: u64,
+    /// Those that have not landed.
+    blocks: Range<u64>,
+}
+
+impl Landing {
+    /// The bytes that have not landed; none when all have.
+    pub fn wanted(&self) -> Option<Range<u64>> {
+        let last = self.blocks.clone().last()?;
+        Some(self.shared.bytes_of(self.blocks.start).start..self.shared.bytes_of(last).end)
+    }
+
+    /// How long the next block is; none after the last.
+    pub fn next_length(&self) -> Option<usize> {
+        let bytes = self.shared.bytes_of(self.blocks.clone().next()?);
+        Some((bytes.end - bytes.start) as usize)
+    }
+
+    /// Lands the next block.
+    pub fn land(&mut self, bytes: Bytes) {
+        if let Some(number) = self.blocks.next() {
+            let mut state = self.shared.lock();
+            if let Some(block) = state.blocks.get_mut(&number) {
+                block.content = Content::Here(bytes);
+            }
+            state.ring();
+        }
+    }
+
+    fn fail(&mut self, error: Error) {
+        // The first failure is the one that counts.
+        let _ = self.flight.failure.set(error);
+    }
+}
+
+impl Drop for Landing {
+    /// What did not land is wanted again by whoever needs it next.
+    fn drop(&mut self) {
+        if self.blocks.is_empty() {
+            return;
+        }
+        let mut state = self.shared.lock();
+        for block in self.blocks.clone() {
+            state.blocks.remove(&block);
+        }
+        self.flight.failure.get_or_init(|| Error::new(Kind::Bug, "a fetch ended before its last block"));
+        state.ring();
+    }
+}
