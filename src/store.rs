@@ -101,8 +101,12 @@ impl Store {
         self.opened.capabilities
     }
 
+    /// Why the store takes no images, if so.
     pub fn add_disabled(&self) -> Option<&str> {
-        self.opened.add_disabled.as_deref()
+        match self.capabilities().contains(Capabilities::WRITE) {
+            true => None,
+            false => Some(self.opened.add_disabled.as_deref().unwrap_or("its driver only reads")),
+        }
     }
 
     /// The location that `uri` names in this store, without I/O.
@@ -239,11 +243,9 @@ impl Store {
     }
 
     fn check_can_add(&self) -> Result<()> {
-        if self.capabilities().contains(Capabilities::WRITE) {
-            return Ok(());
-        }
-        let reason = self.add_disabled().unwrap_or("its driver only reads");
-        Err(Error::new(Kind::AddDisabled, format!("the store {:?} takes no images: {reason}", self.id())))
+        self.add_disabled().map_or(Ok(()), |reason| {
+            Err(Error::new(Kind::AddDisabled, format!("the store {:?} takes no images: {reason}", self.id())))
+        })
     }
 
     fn check_can_get(&self, part: Part) -> Result<()> {
@@ -262,12 +264,10 @@ impl Store {
     }
 
     fn check_can_delete(&self) -> Result<()> {
-        if self.capabilities().contains(Capabilities::WRITE) {
-            return Ok(());
-        }
-        let reason = self.add_disabled().unwrap_or("its driver only reads");
-        let message = format!("the store {:?} deletes no images: {reason}", self.id());
-        Err(Error::new(Kind::NotSupported, message).with_exception("StoreDeleteNotSupported"))
+        self.add_disabled().map_or(Ok(()), |reason| {
+            let message = format!("the store {:?} deletes no images: {reason}", self.id());
+            Err(Error::new(Kind::NotSupported, message).with_exception("StoreDeleteNotSupported"))
+        })
     }
 
     /// Opens an image, or a part of it, to be read into the buffers of `pool`.
