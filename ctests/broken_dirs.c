@@ -136,6 +136,7 @@ static void vanished(void)
     GONE(gs_add(store, "image", 3, source_read, &source, NULL, &image, ERR));
     GONE(gs_add_fd(store, "image", GS_SIZE_UNKNOWN, 0, NULL, &image, ERR));
     GONE(gs_copy(store, "copy", store, uri, NULL, &image, ERR));
+    GONE(gs_examine(store, uri, NULL, &image, ERR));
     GONE(gs_get(store, uri, sink_write, &sink, NULL, ERR));
     GONE(gs_get_fd(store, uri, 1, NULL, ERR));
     GONE(gs_get_size(store, uri, NULL, &size, ERR));

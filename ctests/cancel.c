@@ -47,6 +47,7 @@ static void before_the_call(void)
         FAILS(GS_CANCELLED, gs_copy(store, "new", store, uri, &opts, &image, ERR));
         FAILS(GS_CANCELLED, gs_get(store, uri, sink_write, &sink, &opts, ERR));
         FAILS(GS_CANCELLED, gs_get_fd(store, uri, ends[1], &opts, ERR));
+        FAILS(GS_CANCELLED, gs_examine(store, uri, &opts, &image, ERR));
         FAILS(GS_CANCELLED, gs_get_size(store, uri, &opts, &size, ERR));
         FAILS(GS_CANCELLED, gs_delete(store, uri, &opts, ERR));
         FAILS(GS_CANCELLED, gs_reader_open(store, uri, &opts, &reader, ERR));
@@ -212,6 +213,11 @@ static void by_callback(const uint8_t *data)
     opts = cancellable();
     opts.verify = verify_and_trigger;
     FAILS(GS_CANCELLED, gs_copy(store, "new", store, uri, &opts, &image, ERR));
+    gs_cancel_free(token);
+
+    opts = cancellable();
+    opts.verify = verify_and_trigger;
+    FAILS(GS_CANCELLED, gs_examine(store, uri, &opts, &image, ERR));
     gs_cancel_free(token);
 
     CHECK(image == NULL);

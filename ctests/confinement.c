@@ -24,6 +24,7 @@ static void refused_with(gs_store *by, const char *uri, gs_status want)
     FAILS(want, gs_get_fd(by, uri, 1, NULL, ERR));
     FAILS(want, gs_get_size(by, uri, NULL, &size, ERR));
     FAILS(want, gs_reader_open(by, uri, NULL, &reader, ERR));
+    FAILS(want, gs_examine(by, uri, NULL, &image, ERR));
     FAILS(want, gs_copy(by, "copied", by, uri, NULL, &image, ERR));
     CHECK_INT(0, sink.calls);
     CHECK(reader == NULL && image == NULL);

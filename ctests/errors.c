@@ -57,6 +57,8 @@ static void absent(void)
     expect("NotFound", gone);
     FAILS(GS_NOT_FOUND, gs_reader_open(store, gone, NULL, &reader, ERR));
     expect("NotFound", gone);
+    FAILS(GS_NOT_FOUND, gs_examine(store, gone, NULL, &image, ERR));
+    expect("NotFound", gone);
     FAILS(GS_NOT_FOUND, gs_copy(store, "new", store, gone, NULL, &image, ERR));
     expect("NotFound", gone);
     CHECK_INT(0, sink.calls);

@@ -56,6 +56,7 @@ static void inherited_handles(void)
     FAILS(GS_FORKED, gs_get(store, uri, sink_write, &sink, NULL, ERR));
     FAILS(GS_FORKED, gs_get_fd(store, uri, 1, NULL, ERR));
     FAILS(GS_FORKED, gs_get_size(store, uri, NULL, &size, ERR));
+    FAILS(GS_FORKED, gs_examine(store, uri, NULL, &added, ERR));
     FAILS(GS_FORKED, gs_delete(store, uri, NULL, ERR));
     FAILS(GS_FORKED, gs_set_acls(store, uri, false, NULL, NULL, NULL, ERR));
     FAILS(GS_FORKED, gs_reader_open(store, uri, NULL, &opened, ERR));

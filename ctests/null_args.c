@@ -117,6 +117,10 @@ static void adding(void)
     REFUSES("store", gs_examine(NULL, uri, NULL, &out, ERR));
     REFUSES("uri", gs_examine(store, NULL, NULL, &out, ERR));
     REFUSES("out", gs_examine(store, uri, NULL, NULL, ERR));
+
+    REFUSES("store", gs_examine(NULL, uri, NULL, &out, ERR));
+    REFUSES("uri", gs_examine(store, NULL, NULL, &out, ERR));
+    REFUSES("out", gs_examine(store, uri, NULL, NULL, ERR));
     CHECK(out == NULL);
 
     gs_image_info info = GS_IMAGE_INFO_INIT;
@@ -195,6 +199,7 @@ static void no_error_wanted(void)
     const char *absent = text("file://%s/absent", dir);
     CHECK_INT(GS_NOT_FOUND, gs_get(store, absent, write_anywhere, NULL, NULL, NULL));
     CHECK_INT(GS_NOT_FOUND, gs_get_fd(store, absent, 2, NULL, NULL));
+    CHECK_INT(GS_NOT_FOUND, gs_examine(store, absent, NULL, &image, NULL));
     CHECK_INT(GS_NOT_FOUND, gs_get_size(store, absent, NULL, &size, NULL));
     CHECK_INT(GS_NOT_FOUND, gs_delete(store, absent, NULL, NULL));
     CHECK_INT(GS_NOT_SUPPORTED, gs_set_acls(store, uri, true, NULL, NULL, NULL, NULL));

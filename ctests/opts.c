@@ -51,6 +51,14 @@ static gs_status copy(const gs_opts *opts)
     return status;
 }
 
+static gs_status examine(const gs_opts *opts)
+{
+    gs_image *image = NULL;
+    gs_status status = RETURNS(gs_examine(store, uri, opts, &image, ERR));
+    CHECK(image == NULL);
+    return status;
+}
+
 static gs_status get(const gs_opts *opts)
 {
     struct sink sink = { 0 };
@@ -93,6 +101,8 @@ static void with_hash_name(gs_opts *opts) { opts->hash_name = "sha256"; }
 static void with_expect_checksum(gs_opts *opts) { opts->expect_checksum = ABC_MD5; }
 static void with_offset(gs_opts *opts) { opts->offset = 1; }
 static void with_length(gs_opts *opts) { opts->length = 1; }
+static void with_progress_user(gs_opts *opts) { opts->progress_user = opts; }
+static void with_verify_user(gs_opts *opts) { opts->verify_user = opts; }
 static void with_sparse(gs_opts *opts) { opts->flags = GS_SPARSE; }
 static void with_no_checksum(gs_opts *opts) { opts->flags = GS_NO_CHECKSUM; }
 
@@ -104,8 +114,8 @@ static void with_expect_multihash(gs_opts *opts)
 
 enum {
     ADD = 1 << 0, ADD_FD = 1 << 1, COPY = 1 << 2, GET = 1 << 3, GET_FD = 1 << 4,
-    GET_SIZE = 1 << 5, DELETE = 1 << 6, SET_ACLS = 1 << 7, READER_OPEN = 1 << 8,
-    ADDS = ADD | ADD_FD | COPY, GETS = GET | GET_FD, OTHERS = GET_SIZE | DELETE | SET_ACLS | READER_OPEN
+    GET_SIZE = 1 << 5, DELETE = 1 << 6, SET_ACLS = 1 << 7, READER_OPEN = 1 << 8, EXAMINE = 1 << 9,
+    ADDS = ADD | ADD_FD | COPY | EXAMINE, GETS = GET | GET_FD, OTHERS = GET_SIZE | DELETE | SET_ACLS | READER_OPEN
 };
 
 static const struct {
@@ -113,7 +123,7 @@ static const struct {
     int         bit;
     gs_status (*call)(const gs_opts *opts);
 } operations[] = {
-    { "gs_add", ADD, add }, { "gs_add_fd", ADD_FD, add_fd }, { "gs_copy", COPY, copy },
+    { "gs_add", ADD, add }, { "gs_add_fd", ADD_FD, add_fd }, { "gs_copy", COPY, copy }, { "gs_examine", EXAMINE, examine },
     { "gs_get", GET, get }, { "gs_get_fd", GET_FD, get_fd }, { "gs_get_size", GET_SIZE, get_size },
     { "gs_delete", DELETE, delete }, { "gs_set_acls", SET_ACLS, set_acls }, { "gs_reader_open", READER_OPEN, reader_open },
 };
@@ -125,6 +135,8 @@ static const struct {
 } fields[] = {
     { "progress", OTHERS, with_progress },
     { "verify", GETS | OTHERS, with_verify },
+    { "progress_user", ADDS | GETS | OTHERS, with_progress_user },
+    { "verify_user", ADDS | GETS | OTHERS, with_verify_user },
     { "hash_name", GETS | OTHERS, with_hash_name }, /* gs_get*: only beside expect_multihash */
     { "expect_checksum", OTHERS, with_expect_checksum },
     { "hash", OTHERS, with_expect_multihash },
@@ -180,6 +192,7 @@ static void contradictions(void)
     CHECK_STR("GS_INVALID", status_name(add(&opts)));
     CHECK_STR("GS_INVALID", status_name(add_fd(&opts)));
     CHECK_STR("GS_INVALID", status_name(copy(&opts)));
+    CHECK_STR("GS_INVALID", status_name(examine(&opts)));
 
     for (int i = 0; i < 2; i++) {
         check_context("an expected hash of a part");

@@ -154,6 +154,7 @@ static void messages_and_log(void)
         REFUSED(gs_delete(store, uri, NULL, ERR));
         REFUSED(gs_set_acls(store, uri, false, NULL, NULL, NULL, ERR));
         REFUSED(gs_reader_open(store, uri, NULL, &reader, ERR));
+        REFUSED(gs_examine(store, uri, NULL, &image, ERR));
         REFUSED(gs_copy(store, "new", store, uri, NULL, &image, ERR));
 #undef REFUSED
     }
@@ -164,6 +165,29 @@ static void messages_and_log(void)
     gs_image_free(image);
     gs_registry_free(reg);
     CHECK(lines.count > 0);
+}
+
+/* Nor does a configuration that was filled in wrongly tell what was in it. */
+static void misplaced_secret(void)
+{
+    struct lines  lines = { 0 };
+    gs_registry  *reg = NULL;
+    gs_store_info info = GS_STORE_INFO_INIT;
+    struct source source = { .data = (const uint8_t *)"abc", .len = 3 };
+    gs_image     *image = NULL;
+    gs_config    *cfg = config_of(SETTINGS({ "glance_store", "stores", "file" },
+                                           { "glance_store", "filesystem_store_datadir", "https://user:hunter2@host/dir" }));
+    check_context("a URI for a data directory");
+    gs_config_set_log(cfg, GS_LOG_TRACE, watch, &lines, NULL);
+    MUST(OK(gs_registry_open(cfg, &reg, ERR)));
+    gs_store_get_info(default_store(reg), &info);
+    CHECK_HAS("host/dir", info.add_disabled);
+    CHECK_LACKS(SECRET, info.add_disabled);
+    FAILS(GS_ADD_DISABLED, gs_add(default_store(reg), "new", 3, source_read, &source, NULL, &image, ERR));
+    CHECK_LACKS(SECRET, failure.message);
+    CHECK(lines.count > 0);
+    gs_config_free(cfg);
+    gs_registry_free(reg);
 }
 
 /* A token of the calling user is nobody else's business either. */
@@ -188,6 +212,7 @@ int main(void)
     like_snprintf();
     any_string();
     messages_and_log();
+    misplaced_secret();
     context_secrets();
     return check_result();
 }

@@ -169,6 +169,21 @@ static void get_into_stream(const char *uri, const uint8_t *data, size_t len)
     }
 }
 
+/* Also after a failure it stands behind what was read: the promise and one byte. */
+static void position_after_failure(const uint8_t *data, size_t len)
+{
+    const char *path = text("%s/source", scratch);
+    gs_image   *image = NULL;
+    check_context("position after GS_SIZE_MISMATCH");
+    write_file(path, data, len);
+    int fd = open(path, O_RDONLY);
+    MUST(fd >= 0 && lseek(fd, 100, SEEK_SET) == 100);
+    FAILS(GS_SIZE_MISMATCH, gs_add_fd(store, "new", 1000, fd, NULL, &image, ERR));
+    CHECK_INT(1101, lseek(fd, 0, SEEK_CUR));
+    close(fd);
+    unlink(path);
+}
+
 static void wrong_descriptors(const char *uri)
 {
     gs_image *image = NULL;
@@ -239,6 +254,8 @@ int main(void)
         get_twice(uri, data, sizes[i]);
         get_into_stream(uri, data, sizes[i]);
         OK(gs_delete(store, uri, NULL, ERR));
+        if (sizes[i] > 2000)
+            position_after_failure(data, sizes[i]);
         free(data);
     }
     const char *uri = add_bytes(store, "image", "abc", 3);

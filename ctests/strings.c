@@ -132,6 +132,14 @@ static gs_status get(const char *value)
 
 static gs_status get_fd(const char *value) { return RETURNS(gs_get_fd(store, value, 1, NULL, ERR)); }
 
+static gs_status examine(const char *value)
+{
+    gs_image *image = NULL;
+    gs_status status = RETURNS(gs_examine(store, value, NULL, &image, ERR));
+    CHECK(image == NULL);
+    return status;
+}
+
 static gs_status get_size(const char *value)
 {
     uint64_t size;
@@ -206,6 +214,7 @@ static const struct {
     { "gs_copy uri", copy_uri, GS_UNKNOWN_SCHEME, GS_UNKNOWN_SCHEME },
     { "gs_get uri", get, GS_UNKNOWN_SCHEME, GS_UNKNOWN_SCHEME },
     { "gs_get_fd uri", get_fd, GS_UNKNOWN_SCHEME, GS_UNKNOWN_SCHEME },
+    { "gs_examine uri", examine, GS_UNKNOWN_SCHEME, GS_UNKNOWN_SCHEME },
     { "gs_get_size uri", get_size, GS_UNKNOWN_SCHEME, GS_UNKNOWN_SCHEME },
     { "gs_delete uri", delete, GS_UNKNOWN_SCHEME, GS_UNKNOWN_SCHEME },
     { "gs_set_acls uri", set_acls, ANY, ANY },

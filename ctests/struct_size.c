@@ -8,6 +8,8 @@
 
 enum { LARGEST = 4096 };
 
+#define END_OF(type, last) (offsetof(type, last) + sizeof(((type *)0)->last))
+
 static gs_store   *store;
 static const char *uri;
 
@@ -70,11 +72,12 @@ static void contexts(void)
     FAILS(GS_INVALID, size_with(&opts));
 }
 
-/* Too small: untouched. Larger: filled, and the tail is zeroed. */
-static void infos(const char *name, void (*get_info)(const void *, void *), const void *object, size_t known)
+/* Smaller than the members of 0.1: untouched. Larger: filled, and the tail is
+ * zeroed. Nothing is ever written beyond the stated size. */
+static void infos(const char *name, void (*get_info)(const void *, void *), const void *object, size_t members, size_t known)
 {
     uint8_t      info[256], same[256];
-    const size_t small = known - 1, large = known + 24;
+    const size_t small = members - 1, large = known + 24;
     check_context("%s", name);
 
     memset(info, 0xaa, sizeof info);
@@ -91,6 +94,13 @@ static void infos(const char *name, void (*get_info)(const void *, void *), cons
     for (size_t i = known; i < large; i++)
         CHECK_INT(0, info[i]);
     for (size_t i = large; i < sizeof info; i++)
+        CHECK_INT(0xaa, info[i]);
+
+    /* Without the padding at its end: a struct that was packed more tightly. */
+    memset(info, 0xaa, sizeof info);
+    memcpy(info, &members, sizeof members);
+    get_info(object, info);
+    for (size_t i = members; i < sizeof info; i++)
         CHECK_INT(0xaa, info[i]);
 }
 
@@ -110,9 +120,9 @@ int main(void)
 
     options();
     contexts();
-    infos("gs_store_info", store_info, store, sizeof(gs_store_info));
-    infos("gs_location_info", location_info, location, sizeof(gs_location_info));
-    infos("gs_image_info", image_info, image, sizeof(gs_image_info));
+    infos("gs_store_info", store_info, store, END_OF(gs_store_info, is_reserved), sizeof(gs_store_info));
+    infos("gs_location_info", location_info, location, END_OF(gs_location_info, store_id), sizeof(gs_location_info));
+    infos("gs_image_info", image_info, image, END_OF(gs_image_info, size), sizeof(gs_image_info));
 
     gs_image_free(image);
     gs_location_free(location);
