@@ -87,7 +87,12 @@ impl Body {
             let frame = self.patience.wait(connection.patience(), incoming.frame()).await?;
             match frame {
                 // Trailers are no data.
-                Some(Ok(frame)) => self.frame = frame.into_data().unwrap_or_default(),
+                Some(Ok(frame)) => {
+                    self.frame = frame.into_data().unwrap_or_default();
+                    if incoming.is_end_stream() {
+                        self.end();
+                    }
+                }
                 Some(Err(error)) => return Err(wire(&error)),
                 None => self.end(),
             }

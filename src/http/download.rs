@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc::error::TryRecvError;
@@ -45,29 +46,38 @@ pub struct Download {
     image: Arc<Image>,
     runtime: Arc<Runtime>,
     pool: Pool,
+    manner: Manner,
     deadline: Option<Instant>,
+    length: Option<u64>,
     /// Up to where the caller has everything.
     delivered: u64,
     /// Where the next segment begins.
     position: u64,
     /// Where the last segment ends, where that is known.
     end: Option<u64>,
-    length: Option<u64>,
-    manner: Manner,
-    /// How many connections are used now.
-    connections: usize,
+    /// How long segments are, once there are several.
     segment: u64,
+    /// How many connections are used now: one, until that is found slow.
+    connections: usize,
+    pace: Pace,
     /// What `open` has begun.
     first: Option<Opened>,
     under_way: VecDeque<Segment>,
 }
 
+/// How long the caller has waited for how much.
+#[derive(Default)]
+struct Pace {
+    bytes: u64,
+    waited: Duration,
+}
+
 /// A part of the image that one connection brings.
 struct Segment {
     pieces: Receiver<Piece>,
-    length: u64,
-    /// Comes to how long it took.
-    task: Task<Duration>,
+    /// It may be brought forward while the segment is under way.
+    end: Arc<AtomicU64>,
+    task: Task<()>,
 }
 
 impl Download {
@@ -82,36 +92,32 @@ impl Download {
         pool: &Pool,
     ) -> Result<Self> {
         let image = Arc::new(image);
-        let connections = manner.connections.max(1);
-        // Half of the memory is for what waits behind the bytes that the caller is to get next.
-        let share = pool.memory() / (2 * connections as u64);
-        let segment = share.min(MAX_SEGMENT) / pool.buffer_size() as u64 * pool.buffer_size() as u64;
-        let is_split = connections > 1 && segment > 0;
         let end = length.map(|length| offset.saturating_add(length));
-        let first_end =
-            if is_split { Some(offset.saturating_add(segment).min(end.unwrap_or(u64::MAX))) } else { end };
         let deadline = manner.limit.and_then(|limit| Instant::now().checked_add(limit));
         let (asked, limit) = (image.clone(), manner.limit);
-        let first = runtime.run(op, async move {
-            within_total(limit, deadline, asked.open(offset, first_end, is_split)).await
-        })?;
+        let opening = async move { within_total(limit, deadline, asked.open(offset, end)).await };
+        let first = runtime.run(op, opening)?;
         let end = match image.size() {
             Some(size) => Some(end.unwrap_or(size).min(size).max(offset)),
             None => end,
         };
-        let is_split = is_split && first.is_range && image.size().is_some() && image.is_recognisable();
+        let can_split = first.has_ranges && image.size().is_some() && image.is_recognisable();
+        // Half of the memory is for what waits behind the bytes that the caller is to get next.
+        let share = pool.memory() / (2 * manner.connections.max(1) as u64);
+        let buffer = pool.buffer_size() as u64;
         Ok(Download {
             length: image.size().and(end).map(|end| end - offset),
             image,
             runtime: runtime.clone(),
             pool: pool.clone(),
+            manner: Manner { connections: if can_split { manner.connections } else { 1 }, ..manner },
             deadline,
             delivered: offset,
             position: offset,
             end,
-            manner: Manner { connections: if is_split { connections } else { 1 }, ..manner },
+            segment: share.min(MAX_SEGMENT) / buffer * buffer,
             connections: 1,
-            segment: if is_split { segment } else { u64::MAX },
+            pace: Pace::default(),
             first: Some(first),
             under_way: VecDeque::new(),
         })
@@ -128,15 +134,16 @@ impl Download {
         if is_done || self.under_way.len() >= self.connections {
             return Ok(false);
         }
-        let end = match self.segment {
-            u64::MAX => self.end,
-            segment => self.end.map(|end| end.min(self.position + segment)),
-        };
-        let depth = match self.segment {
-            u64::MAX => DEPTH,
-            segment => usize::try_from(segment / self.pool.buffer_size() as u64).unwrap_or(DEPTH),
+        let until = self.end.unwrap_or(u64::MAX);
+        let (end, depth) = match self.connections {
+            1 => (until, DEPTH),
+            _ => (
+                until.min(self.position + self.segment),
+                (self.segment / self.pool.buffer_size() as u64) as usize,
+            ),
         };
         let (sender, pieces) = channel(depth);
+        let shared_end = Arc::new(AtomicU64::new(end));
         let bringer = Bringer {
             image: self.image.clone(),
             pool: self.pool.clone(),
@@ -144,18 +151,36 @@ impl Download {
             bell: op.bell().clone(),
             start: self.position,
             position: self.position,
-            end,
+            end: shared_end.clone(),
         };
         let (first, limit, deadline) = (self.first.take(), self.manner.limit, self.deadline);
-        let task = self.runtime.start(op, async move {
-            let started = Instant::now();
-            within_total(limit, deadline, bringer.bring(first)).await?;
-            Ok(started.elapsed())
-        })?;
-        let length = end.map_or(0, |end| end - self.position);
-        self.under_way.push_back(Segment { pieces, length, task });
-        self.position = end.unwrap_or(u64::MAX);
+        let task = self
+            .runtime
+            .start(op, async move { within_total(limit, deadline, bringer.bring(first)).await })?;
+        self.under_way.push_back(Segment { pieces, end: shared_end, task });
+        self.position = end;
         Ok(true)
+    }
+
+    /// Brings in the other connections when one has been slow over the length of a segment.
+    fn speed_up(&mut self) {
+        if self.connections >= self.manner.connections || self.segment == 0 || self.pace.bytes < self.segment
+        {
+            return;
+        }
+        let Pace { bytes, waited } = std::mem::take(&mut self.pace);
+        let is_fast = bytes as f64 >= waited.as_secs_f64() * self.manner.fast as f64;
+        let [only] = self.under_way.make_contiguous() else {
+            return;
+        };
+        // It goes on for as long as it may have gone already, and to the end of its segment.
+        let most_under_way = (DEPTH as u64 + 2) * self.pool.buffer_size() as u64;
+        let split = self.delivered + self.segment.max(most_under_way);
+        if !is_fast && self.end.is_some_and(|end| split < end) {
+            only.end.store(split, Ordering::SeqCst);
+            self.position = split;
+            self.connections = self.manner.connections;
+        }
     }
 
     /// A server that finds several connections too many is asked by one.
@@ -170,17 +195,18 @@ impl Download {
         self.position = self.delivered;
         self.manner.connections = 1;
         self.connections = 1;
-        self.segment = u64::MAX;
     }
 }
 
 impl Source for Download {
     fn next(&mut self, op: &Operation) -> Result<Option<Piece>> {
         loop {
+            self.speed_up();
             while self.start(op)? {}
             let Some(segment) = self.under_way.front_mut() else {
                 return Ok(None);
             };
+            let began = Instant::now();
             let piece = op.wait(|| match segment.pieces.try_recv() {
                 Ok(piece) => Some(Some(piece)),
                 Err(TryRecvError::Disconnected) => Some(None),
@@ -188,16 +214,12 @@ impl Source for Download {
             })?;
             if let Some(piece) = piece {
                 self.delivered += piece.len();
+                self.pace.bytes += piece.len();
+                self.pace.waited += began.elapsed();
                 return Ok(Some(piece));
             }
             match segment.task.join(op) {
-                Ok(took) => {
-                    let is_fast = took.as_secs_f64() * self.manner.fast as f64 <= segment.length as f64;
-                    if !is_fast && self.connections < self.manner.connections {
-                        self.connections += 1;
-                    }
-                    self.under_way.pop_front();
-                }
+                Ok(()) => drop(self.under_way.pop_front()),
                 Err(error) if self.connections > 1 && matches!(error.http_status(), 429 | 503) => {
                     self.go_on_alone(&error);
                 }
@@ -231,23 +253,25 @@ struct Bringer {
     bell: Arc<Doorbell>,
     start: u64,
     position: u64,
-    end: Option<u64>,
+    /// `u64::MAX` while nobody knows where it is.
+    end: Arc<AtomicU64>,
 }
 
 impl Bringer {
     async fn bring(mut self, first: Option<Opened>) -> Result<()> {
         let mut retries = Retries::new(self.image.client().retry_policy());
         let mut opened = first;
-        while self.end.is_none_or(|end| self.position < end) {
+        while self.left() > 0 {
             let mut source = match opened.take() {
                 Some(opened) => opened,
-                None => self.image.open(self.position, self.end, self.position > 0).await?,
+                None => self.image.open(self.position, self.known_end()).await?,
             };
             let before = self.position;
             match self.pour(&mut source).await {
-                Ok(()) if self.end.is_none() => break,
+                Ok(()) if self.known_end().is_none() => break,
                 // A server may send less than it was asked for; the rest is asked for then.
-                Ok(()) => {}
+                Ok(()) if self.position > before => source.close().await,
+                Ok(()) => return Err(nothing_came()),
                 Err(error) => {
                     let error = self.check_resumable(error)?;
                     if self.position - before >= PROGRESS {
@@ -260,6 +284,14 @@ impl Bringer {
         Ok(())
     }
 
+    fn known_end(&self) -> Option<u64> {
+        Some(self.end.load(Ordering::SeqCst)).filter(|end| *end != u64::MAX)
+    }
+
+    fn left(&self) -> u64 {
+        self.end.load(Ordering::SeqCst).saturating_sub(self.position)
+    }
+
     fn check_resumable(&self, error: Error) -> Result<Error> {
         if self.position == self.start || self.image.is_recognisable() || !error.is_retryable() {
             return Ok(error);
@@ -270,12 +302,11 @@ impl Bringer {
         )))
     }
 
-    /// Sends what one answer brings; ends early when nobody wants it.
+    /// Sends what one answer brings.
     async fn pour(&mut self, source: &mut Opened) -> Result<()> {
-        while self.end.is_none_or(|end| self.position < end) {
+        while self.left() > 0 {
             let mut buffer = self.pool.take_in_task().await;
-            let left = self.end.map_or(u64::MAX, |end| end - self.position);
-            let room = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
+            let room = usize::try_from(self.left()).unwrap_or(usize::MAX).min(buffer.len());
             let (filled, result) = fill(source, &mut buffer[..room]).await;
             self.position += filled as u64;
             if filled > 0 {
@@ -289,6 +320,10 @@ impl Bringer {
         }
         Ok(())
     }
+}
+
+fn nothing_came() -> Error {
+    Error::new(Kind::Unavailable, "the server sent none of the bytes that it was asked for")
 }
 
 /// Fills a buffer, or as much of it as comes within a moment.  True: there may be more.

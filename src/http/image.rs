@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use http::header::{CONTENT_RANGE, ETAG, HeaderName, IF_RANGE, LAST_MODIFIED, RANGE};
+use http::header::{ACCEPT_RANGES, CONTENT_RANGE, ETAG, HeaderName, IF_RANGE, LAST_MODIFIED, RANGE};
 use http::{HeaderValue, Method};
 
 use super::body::Body;
@@ -36,8 +36,10 @@ pub struct Opened {
     skip: u64,
     /// How many will come then, where the server told.
     left: Option<u64>,
-    /// Whether the server serves ranges.
+    /// Whether it is just the range that was asked for.
     pub is_range: bool,
+    /// Whether the server says that it serves ranges.
+    pub has_ranges: bool,
 }
 
 impl Image {
@@ -69,13 +71,13 @@ impl Image {
             (200..300 | 400 | 403 | 405 | 501, _) => {}
             _ => return Err(head.into_error().await),
         }
-        self.open(0, Some(1), true).await?.close().await;
+        self.open(0, Some(1)).await?.close().await;
         self.size().ok_or_else(unknown_size)
     }
 
     /// Finds out that the image can be read at random, and its size.
     pub async fn probe(&self) -> Result<u64> {
-        let opened = self.open(0, Some(1), true).await?;
+        let opened = self.open(0, Some(1)).await?;
         if !opened.is_range {
             return Err(no_ranges());
         }
@@ -84,14 +86,13 @@ impl Image {
     }
 
     /// Begins to read `start..end`, or to the image's end; a server that serves no ranges goes on behind
-    /// `end`.  The whole image is only asked for as a range when `as_range` says so: plain requests are
-    /// what every server and cache knows best.
-    pub async fn open(&self, start: u64, end: Option<u64>, as_range: bool) -> Result<Opened> {
+    /// `end`.
+    pub async fn open(&self, start: u64, end: Option<u64>) -> Result<Opened> {
         if end.is_some_and(|end| end <= start) {
             return Err(Error::new(Kind::Bug, format!("an empty range {start}..{end:?} was asked for")));
         }
         let mut headers: Vec<(HeaderName, HeaderValue)> = Vec::new();
-        if as_range || start > 0 || end.is_some() {
+        if start > 0 || end.is_some() {
             headers.push((RANGE, range_header(start, end)?));
             let validator = self.identity.get().and_then(|identity| identity.validator.clone());
             headers.extend(validator.map(|validator| (IF_RANGE, validator)));
@@ -145,14 +146,16 @@ impl Image {
         if response.length.is_some_and(|length| length != promised) {
             return Err(malformed(format_args!("its Content-Length and Content-Range differ")));
         }
-        Ok(Opened { body: response.body, skip: 0, left: Some(promised), is_range: true })
+        Ok(Opened { body: response.body, skip: 0, left: Some(promised), is_range: true, has_ranges: true })
     }
 
     fn whole(&self, response: Response, start: u64) -> Result<Opened> {
         self.agree(&response, response.length)?;
         let skip = response.length.map_or(start, |size| size.min(start));
         let left = response.length.map(|size| size - skip);
-        Ok(Opened { body: response.body, skip, left, is_range: false })
+        let accepted = response.headers.get(ACCEPT_RANGES);
+        let has_ranges = accepted.is_some_and(|unit| unit.as_bytes().eq_ignore_ascii_case(b"bytes"));
+        Ok(Opened { body: response.body, skip, left, is_range: false, has_ranges })
     }
 
     async fn past_the_end(&self, response: Response, start: u64) -> Result<Opened> {
@@ -160,7 +163,7 @@ impl Image {
             Some(size) if size <= start => {
                 self.agree(&response, Some(size))?;
                 response.body.discard().await;
-                Ok(Opened { body: Body::empty(), skip: 0, left: Some(0), is_range: true })
+                Ok(Opened { body: Body::empty(), skip: 0, left: Some(0), is_range: true, has_ranges: true })
             }
             Some(size) => Err(malformed(format_args!(
                 "it refused the range from {start} on, but the image has {size} bytes"
@@ -191,7 +194,7 @@ impl Fetch for Image {
     async fn fetch(&self, landing: &mut Landing) -> Result<()> {
         let mut retries = Retries::new(self.client.retry_policy());
         while let Some(range) = landing.wanted() {
-            let mut opened = self.open(range.start, Some(range.end), true).await?;
+            let mut opened = self.open(range.start, Some(range.end)).await?;
             if !opened.is_range {
                 return Err(no_ranges());
             }

@@ -24,3 +24,6 @@ pub use proxy::Proxies;
 pub use retry::RetryPolicy;
 pub use tls::{Tls, Trust};
 pub use url::{Scheme, Url};
+
+#[cfg(test)]
+mod tests;

@@ -340,3 +340,108 @@ impl Drop for Landing {
         state.ring();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes that tell their block, and which fetches brought them.
+    #[derive(Default)]
+    struct Recorded {
+        fetched: Mutex<Vec<Range<u64>>>,
+        failing: Mutex<Option<Error>>,
+    }
+
+    impl Fetch for Arc<Recorded> {
+        async fn fetch(&self, landing: &mut Landing) -> Result<()> {
+            let range = landing.wanted().unwrap();
+            self.fetched.lock().unwrap().push(range.clone());
+            assert_ne!(range.start / BLOCK, 666, "broken");
+            if let Some(error) = self.failing.lock().unwrap().take() {
+                return Err(error);
+            }
+            let mut number = range.start / BLOCK;
+            while let Some(length) = landing.next_length() {
+                landing.land(vec![number as u8; length].into());
+                number += 1;
+            }
+            Ok(())
+        }
+    }
+
+    fn reader(blocks: u64, memory: u64) -> (ReadAhead<Arc<Recorded>>, Arc<Recorded>) {
+        let source = Arc::new(Recorded::default());
+        (ReadAhead::new(Runtime::shared(), source.clone(), blocks * BLOCK - 10, memory), source)
+    }
+
+    fn read(reader: &ReadAhead<Arc<Recorded>>, offset: u64, length: usize) -> Result<Vec<u8>> {
+        let mut bytes = vec![0xEE; length];
+        let count = reader.pread(&Operation::default(), &mut bytes, offset)?;
+        bytes.truncate(count);
+        Ok(bytes)
+    }
+
+    #[test]
+    fn reads_are_those_of_the_image_up_to_its_end() {
+        let (reader, _) = reader(3, 64 << 20);
+        assert_eq!(read(&reader, BLOCK - 2, 4).unwrap(), [0, 0, 1, 1]);
+        assert_eq!(read(&reader, 3 * BLOCK - 12, 9).unwrap(), [2, 2]);
+        assert_eq!(read(&reader, 3 * BLOCK - 10, 9).unwrap(), b"");
+        assert_eq!(read(&reader, 0, 4 * BLOCK as usize).unwrap().len() as u64, 3 * BLOCK - 10);
+    }
+
+    #[test]
+    fn sequential_reads_are_fetched_ahead_in_growing_ranges() {
+        let (reader, source) = reader(512, 32 << 20);
+        for step in 0..512 * 16 {
+            read(&reader, step * (BLOCK / 16), 4096).unwrap();
+        }
+        let fetched = source.fetched.lock().unwrap().clone();
+        assert!(fetched.len() < 40, "{} fetches of {fetched:?}", fetched.len());
+        assert!(fetched.iter().any(|range| range.end - range.start == MAX_FETCH));
+        let total: u64 = fetched.iter().map(|range| range.end - range.start).sum();
+        assert_eq!(total, 512 * BLOCK - 10, "no byte was fetched twice");
+    }
+
+    #[test]
+    fn scattered_reads_fetch_their_blocks_alone() {
+        let (reader, source) = reader(512, 32 << 20);
+        for block in [500, 100, 300, 100] {
+            read(&reader, block * BLOCK + 7, 100).unwrap();
+        }
+        let blocks = source.fetched.lock().unwrap().clone();
+        assert_eq!(blocks, [500, 100, 300].map(|block| block * BLOCK..(block + 1) * BLOCK));
+    }
+
+    #[test]
+    fn the_cache_keeps_within_its_memory() {
+        let (reader, _) = reader(512, 20 * BLOCK);
+        std::thread::scope(|scope| {
+            for thread in 0..8 {
+                let reader = &reader;
+                scope.spawn(move || {
+                    for step in 0..200 {
+                        let block = (thread * 61 + step * (1 + thread % 3)) % 509;
+                        let bytes = read(reader, block * BLOCK, 3 * BLOCK as usize).unwrap();
+                        assert_eq!([bytes[0], bytes[2 * BLOCK as usize]], [block as u8, (block + 2) as u8]);
+                        assert!(reader.shared.lock().blocks.len() <= 20);
+                    }
+                });
+            }
+        });
+    }
+
+    #[test]
+    fn a_failed_fetch_is_the_error_of_its_read_and_is_forgotten() {
+        let (reader, source) = reader(512, 32 << 20);
+        *source.failing.lock().unwrap() = Some(Error::new(Kind::Unavailable, "gone"));
+        assert_eq!(read(&reader, 100 * BLOCK, 1).unwrap_err().message(), "gone");
+        assert_eq!(read(&reader, 100 * BLOCK, 1).unwrap(), [100]);
+    }
+
+    #[test]
+    fn a_fetch_that_panics_hangs_nobody() {
+        let (reader, _) = reader(1000, 32 << 20);
+        assert_eq!(read(&reader, 666 * BLOCK, 1).unwrap_err().kind(), Kind::Bug);
+    }
+}

@@ -163,3 +163,67 @@ fn policy(options: &Options) -> Result<Policy> {
     }
     Ok(policy)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::registry_options::TRANSFER;
+    use crate::config::{Config, Scope, assert_sound};
+    use crate::error::Kind;
+
+    fn options(settings: &[(&str, &str)]) -> Options {
+        let mut config = Config::new();
+        for (key, value) in settings {
+            config.set(Some("web"), key, value).unwrap();
+        }
+        config.resolve(&Scope::new(&["web"]), &[OPTIONS, TRANSFER]).unwrap()
+    }
+
+    #[test]
+    fn the_table_is_sound() {
+        assert_sound(&[OPTIONS, TRANSFER]);
+    }
+
+    #[test]
+    fn defaults_are_careful() {
+        let options = options(&[]);
+        let settings = settings(&options).unwrap();
+        assert_eq!(settings.connector.connect_timeout, Some(Duration::from_secs(10)));
+        assert_eq!(settings.connector.read_timeout, Some(Duration::from_secs(60)));
+        assert_eq!(manner(&options).limit, Some(Duration::from_secs(86400)));
+        assert_eq!((settings.retry.retries, settings.max_redirects), (4, 5));
+        assert!(!settings.allow_downgrade);
+        assert_eq!(cache_memory(&options), 32 << 20);
+    }
+
+    #[test]
+    fn no_timeout_is_a_timeout_of_nothing() {
+        let options = options(&[
+            ("http_connect_timeout", "0"),
+            ("http_read_timeout", "0"),
+            ("http_total_timeout", "0"),
+        ]);
+        let connector = settings(&options).unwrap().connector;
+        assert_eq!(
+            (connector.connect_timeout, connector.read_timeout, manner(&options).limit),
+            (None, None, None)
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_fails_when_the_store_is_opened() {
+        for (key, value, words) in [
+            (CA_FILE, "/nonexistent.pem", "cannot be read"),
+            (CA_FILE, "/dev/null", "holds no certificate"),
+            (PROXIES, "ftp:h:1", "neither http nor https"),
+            (PROXIES, "https:socks5://u:hidden@h:1", "must be an http proxy"),
+            (DENIED_ADDRESSES, "loopback, everything", "\"everything\" is neither"),
+            (DENIED_ADDRESSES, "10.0.0.0/40", "0 to 32"),
+        ] {
+            let error = settings(&options(&[(key, value)])).err().unwrap();
+            assert_eq!(error.kind(), Kind::BadConfig, "{error}");
+            assert!(error.message().contains(words) && error.message().contains(key), "{error}");
+            assert!(!error.message().contains("hidden"), "{error}");
+        }
+    }
+}
