@@ -28,6 +28,7 @@ PROGRAMS = os.path.abspath(sys.argv[1])
 ADD_FD, ADD_CALLBACK = "add from an fd", "add from a callback"
 GET_FD, GET_CALLBACK = "get to an fd", "get to a callback"
 MD5, MD5_FILE = "MD5 alone, bytes in memory", "MD5 alone, reading the file"
+MD5_CRATE = "MD5 alone by the md-5 crate, reading the file"
 PYTHON, DD, CP = "Python glance_store", "dd", "cp"
 OURS = ADD_FD, ADD_CALLBACK, GET_FD, GET_CALLBACK
 
@@ -78,6 +79,7 @@ def add():
         place = Place(random_file(sources, IMAGE), images)
         return place.contest(f"add {size(IMAGE)} random, md5 + sha512", {
             **place.adds(), MD5: place.md5("memory"), MD5_FILE: place.md5("file"),
+            MD5_CRATE: place.md5("crate"),
             PYTHON: place.python()}).run(ROUNDS)
 
 
@@ -156,6 +158,7 @@ def ratios(contests):
     if found := contests.get("add"):
         for ours in ADD_FD, ADD_CALLBACK:
             yield ratio(found, ours, [MD5_FILE], "1.10")
+            yield ratio(found, ours, [MD5_CRATE], "1.10")
             yield ratio(found, ours, [MD5], "1.10")
             yield ratio(found, ours, [PYTHON], "0.56")
             cpu = found.cpu(ours) / found.cpu(PYTHON)
