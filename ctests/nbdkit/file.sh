@@ -4,6 +4,7 @@ source "$(dirname "$0")/common.sh"
 
 sample_disks "$images"
 clients "file://$images" "${file_store[@]}"
+empty_image "file://$images" "${file_store[@]}"
 odd_offsets "file://$images" "${file_store[@]}"
 
 # What a client learns before it reads.
