@@ -33,6 +33,9 @@ static const struct {
     { "//user:hunter2@host/path", "host/path" },
     { "user:hunter2@host/path", "host/path" },
     { "https:/user:hunter2@host/path", "host/path" },
+    { "https://user:pre/hunter2@host/path", "host/path" },
+    { "https://user:pre?hunter2@host/path", NULL },
+    { "https://user:pre#hunter2@host/path", NULL },
     { "https://user:hunter2@", NULL },
     { "https://user:hunter2@[::1/path", NULL },
     { "https://user:hunter2@host:99999999/path", "host" },
@@ -43,7 +46,7 @@ static const struct {
 };
 
 static const char *const unchanged[] = {
-    "", "x", "file:///var/lib/glance/images/1b2c", "https://mirror.example/image.raw",
+    "", "x", "file:///var/lib/glance/images/1b2c", "https://mirror.example/image.raw", "https://mirror.example:8443/a@b/image.raw",
     "rbd://fsid/pool/image/snap", "cinder://1b2c", "file:///a%20b;p=1", "plain text", "\xc3\xa9",
 };
 

@@ -45,8 +45,6 @@ int  wait_for(pid_t child);
 /* From here on O_TMPFILE is refused in this process, as by file systems that
  * have no unnamed files; skips the test where that cannot be arranged. */
 void forbid_unnamed_files(void);
-/* The same for a system call: it fails with that errno. */
-void forbid_system_call(long number, int errnum);
 
 /* ---- Registries ---------------------------------------------------------- */
 
