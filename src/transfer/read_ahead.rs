@@ -50,8 +50,14 @@ struct State {
     flights: HashMap<u64, Task<()>>,
     /// Counts uses of the cache: it dates blocks and names fetches.
     clock: u64,
-    /// Those who wait for any change.
-    waiting: Vec<Weak<Doorbell>>,
+    waiting: Vec<Waiter>,
+}
+
+/// A read that waits.
+struct Waiter {
+    /// For that block to land; none: for room.
+    block: Option<u64>,
+    bell: Weak<Doorbell>,
 }
 
 struct Block {
@@ -194,7 +200,7 @@ impl Shared {
         let room = state.make_room(missing.len(), first..=end, self.capacity);
         let urgent = missing.iter().filter(|block| **block <= last).count();
         if room < urgent {
-            state.waiting.push(Arc::downgrade(bell));
+            state.waiting.push(Waiter { block: None, bell: Arc::downgrade(bell) });
             return None;
         }
         missing.truncate(room);
@@ -232,18 +238,21 @@ impl Shared {
     ) -> Option<Result<Found>> {
         let mut state = self.lock();
         let mut blocks = Vec::new();
+        let mut coming = None;
         for block in needed {
             match state.blocks.get(&block).map(|block| &block.content) {
                 Some(Content::Here(bytes)) => blocks.push(bytes.clone()),
-                Some(Content::Coming(_)) => {
-                    state.waiting.push(Arc::downgrade(bell));
-                    return None;
-                }
+                Some(Content::Coming(_)) => coming = Some(block),
                 None => {
                     let failure = awaited.iter().find_map(|flight| flight.failure.get());
                     return Some(failure.map_or(Ok(Found::Gone), |error| Err(error.clone())));
                 }
             }
+        }
+        if coming.is_some() {
+            // Blocks land in order, so the last one brings most others with it: one waking does.
+            state.waiting.push(Waiter { block: coming, bell: Arc::downgrade(bell) });
+            return None;
         }
         Some(Ok(Found::All(blocks)))
     }
@@ -282,9 +291,14 @@ impl State {
         count.min(capacity.saturating_sub(self.blocks.len()))
     }
 
-    fn ring(&mut self) {
-        self.waiting.drain(..).filter_map(|bell| bell.upgrade()).for_each(|bell| bell.ring());
+    /// Those who wait for that block or for room, which it can give way to.
+    fn awaiting(&mut self, landed: u64) -> Vec<Waiter> {
+        self.waiting.extract_if(.., |waiter| waiter.block.is_none_or(|block| block == landed)).collect()
     }
+}
+
+fn ring(waiters: Vec<Waiter>) {
+    waiters.into_iter().filter_map(|waiter| waiter.bell.upgrade()).for_each(|bell| bell.ring());
 }
 
 /// Where a fetch puts its blocks.
@@ -316,7 +330,9 @@ impl Landing {
             if let Some(block) = state.blocks.get_mut(&number) {
                 block.content = Content::Here(bytes);
             }
-            state.ring();
+            let awaiting = state.awaiting(number);
+            drop(state);
+            ring(awaiting);
         }
     }
 
@@ -337,7 +353,9 @@ impl Drop for Landing {
             state.blocks.remove(&block);
         }
         self.flight.failure.get_or_init(|| Error::new(Kind::Bug, "a fetch ended before its last block"));
-        state.ring();
+        let waiting = std::mem::take(&mut state.waiting);
+        drop(state);
+        ring(waiting);
     }
 }
 
