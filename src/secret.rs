@@ -35,16 +35,20 @@ pub fn redact_uri(uri: &str) -> String {
     let bare_scheme = scheme.trim().to_ascii_lowercase();
     // Keys that the S3 and Swift drivers of glance_store wrote into URIs can hold `/`, `?` and `#`:
     // there the last `@` of the whole text ends the secret.
-    let authority = if STRICT_AUTHORITY.contains(&bare_scheme.as_str()) {
-        &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())]
-    } else {
-        rest
-    };
+    let strict = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
+    let ends_early = strict.contains('@') || is_host_and_port(strict);
+    let authority = if STRICT_AUTHORITY.contains(&bare_scheme.as_str()) && ends_early { strict } else { rest };
     let (shown, tail) = match authority.rfind('@') {
         Some(at) => (format!("{scheme}://{HIDDEN}@"), &rest[at + 1..]),
         None => (format!("{scheme}://"), rest),
     };
     shown + &redact_query(tail)
+}
+
+/// Else it is the beginning of user information with a `/`, `?` or `#` that was not escaped.
+fn is_host_and_port(authority: &str) -> bool {
+    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+    authority.starts_with('[') || authority.split_once(':').is_none_or(|(_, port)| is_port(port))
 }
 
 /// A text without `://`: everything up to the last `@` may be a secret.
@@ -106,6 +110,10 @@ mod tests {
             ("HTTPS://u:p@host:8080", "HTTPS://***@host:8080"),
             ("http://host/a@b?X-Signature=1&c=2#f", "http://host/a@b?***"),
             ("http://host/a?", "http://host/a?"),
+            ("https://user:pre/secret@host/path", "https://***@host/path"),
+            ("https://user:pre#secret@host/path", "https://***@host/path"),
+            ("https://mirror.example:8443/a@b/image", "https://mirror.example:8443/a@b/image"),
+            ("http://[::1]:80/a@b", "http://[::1]:80/a@b"),
             ("s3://key:se/cr?e#t@host/bucket/id", "s3://***@host/bucket/id"),
             ("swift+https://acc%3Auser:key@auth/v1/c/o", "swift+https://***@auth/v1/c/o"),
             ("swift+config://ref1/c/o", "swift+config://ref1/c/o"),

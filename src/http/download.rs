@@ -92,7 +92,8 @@ impl Download {
         pool: &Pool,
     ) -> Result<Self> {
         let image = Arc::new(image);
-        let end = length.map(|length| offset.saturating_add(length));
+        // A range that begins where no number goes on has no end to ask for.
+        let end = length.map(|length| offset.saturating_add(length)).filter(|end| *end > offset);
         let deadline = manner.limit.and_then(|limit| Instant::now().checked_add(limit));
         let (asked, limit) = (image.clone(), manner.limit);
         let opening = async move { within_total(limit, deadline, asked.open(offset, end)).await };
