@@ -10,6 +10,7 @@ trusting=("${web[@]}" "set=glance_store.https_ca_certificates_file=$NGINX_CA")
 
 clients "$NGINX_URL" "${web[@]}"
 clients "$NGINX_TLS_URL" "${trusting[@]}"
+empty_image "$NGINX_URL" "${web[@]}"
 odd_offsets "$NGINX_URL" "${web[@]}"
 odd_offsets "$NGINX_TLS_URL" "${trusting[@]}"
 
