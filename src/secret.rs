@@ -37,7 +37,8 @@ pub fn redact_uri(uri: &str) -> String {
     // there the last `@` of the whole text ends the secret.
     let strict = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
     let ends_early = strict.contains('@') || is_host_and_port(strict);
-    let authority = if STRICT_AUTHORITY.contains(&bare_scheme.as_str()) && ends_early { strict } else { rest };
+    let authority =
+        if STRICT_AUTHORITY.contains(&bare_scheme.as_str()) && ends_early { strict } else { rest };
     let (shown, tail) = match authority.rfind('@') {
         Some(at) => (format!("{scheme}://{HIDDEN}@"), &rest[at + 1..]),
         None => (format!("{scheme}://"), rest),
