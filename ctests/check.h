@@ -52,6 +52,8 @@ enum { SKIPPED = 77, SANE_MESSAGE = 4096 };
     check_status(__FILE__, __LINE__, #call, GS_OK, (call))
 #define FAILS(want, call) \
     check_status(__FILE__, __LINE__, #call, (want), (call))
+/* For rows of tables, which may say GS_OK as well. */
+#define GIVES(want, call) FAILS(want, call)
 /* When one of several statuses is documented: keeps the one that came. */
 #define RETURNS(call) \
     check_returned(__FILE__, __LINE__, #call, (call))
