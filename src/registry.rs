@@ -9,6 +9,7 @@ use crate::drivers::{DRIVERS, named};
 use crate::error::{Error, Kind, Result};
 use crate::location::StorageUri;
 use crate::log::{Level, Log};
+use crate::secret::redact_text;
 use crate::store::{Identity, Store};
 use crate::transfer::Runtime;
 
@@ -303,7 +304,9 @@ fn open_store(
         runtime: runtime.clone(),
         log: log.clone(),
     });
-    let opened = opened.map_err(|error| error.context(format!("open store {:?}", entry.id)))?;
+    let mut opened = opened.map_err(|error| error.context(format!("open store {:?}", entry.id)))?;
+    // It repeats values of the configuration, which may be URIs by mistake.
+    opened.add_disabled = opened.add_disabled.map(|reason| redact_text(&reason).into_owned());
     if let Some(reason) = &opened.add_disabled {
         log.write(Level::Warn, "registry", format_args!("store {:?} takes no images: {reason}", entry.id));
     }

@@ -74,9 +74,17 @@ pub fn refused(status: u16, body: &[u8]) -> Error {
         500.. => (Kind::Unavailable, "it has a failure of its own"),
         _ => (Kind::Failed, "it refuses the request"),
     };
-    let line = readable(body);
+    // A page says to people what the status says already.
+    let line = if is_page(body) { String::new() } else { readable(body) };
     let said = if line.is_empty() { String::new() } else { format!(": {line}") };
     Error::new(kind, format!("the server answered {status}, {meaning}{said}")).with_http_status(status)
+}
+
+fn is_page(body: &[u8]) -> bool {
+    let start = body.trim_ascii_start();
+    ["<!doctype html", "<html"]
+        .iter()
+        .any(|tag| start.get(..tag.len()).is_some_and(|start| start.eq_ignore_ascii_case(tag.as_bytes())))
 }
 
 /// A text from outside as one line: blanks for white space, escapes for control characters, cut to
@@ -125,6 +133,11 @@ mod tests {
             assert_eq!(error.is_retryable(), retryable, "{status}");
         }
         assert_eq!(refused(401, b"").exception(), "NotAuthenticated");
+        let plain = refused(403, b"").message().to_owned();
+        for page in ["<html><body>no</body></html>", "\r\n<!DOCTYPE html>\n<title>no</title>"] {
+            assert_eq!(refused(403, page.as_bytes()).message(), plain);
+        }
+        assert_eq!(refused(403, b"quota").message(), format!("{plain}: quota"));
     }
 
     #[test]
