@@ -46,6 +46,8 @@ struct Shared {
 #[derive(Default)]
 struct State {
     blocks: HashMap<u64, Block>,
+    /// How many reads under way need a block: it must not give way before they have it.
+    pinned: HashMap<u64, usize>,
     /// Fetches under way.
     flights: HashMap<u64, Task<()>>,
     /// Counts uses of the cache: it dates blocks and names fetches.
@@ -77,17 +79,26 @@ struct Flight {
 }
 
 /// What a read needs to begin.
-struct Plan {
+struct Plan<'a> {
     /// Fetches to start.
     runs: Vec<Landing>,
     /// Fetches that bring what is needed.
     awaited: Vec<Arc<Flight>>,
+    /// Held until the blocks are copied.
+    _pins: Pins<'a>,
+}
+
+/// A read's hold of the blocks that it needs.  It gets all of them at once or waits for room, so reads
+/// never starve each other.
+struct Pins<'a> {
+    shared: &'a Shared,
+    needed: RangeInclusive<u64>,
 }
 
 /// What became of the blocks that a read needs.
 enum Found {
     All(Vec<Bytes>),
-    /// Some gave way to others before they could be taken.
+    /// Some did not land, though no fetch failed that the read knows of.
     Gone,
 }
 
@@ -125,8 +136,8 @@ impl<F: Fetch> ReadAhead<F> {
     fn read(&self, op: &Operation, part: &mut [u8], position: u64) -> Result<()> {
         let needed = position / BLOCK..=(position + part.len() as u64 - 1) / BLOCK;
         loop {
-            let plan = op.wait(|| self.shared.plan(needed.clone(), op.bell()))?;
-            for landing in plan.runs {
+            let mut plan = op.wait(|| self.shared.plan(needed.clone(), op.bell()))?;
+            for landing in plan.runs.drain(..) {
                 self.start(landing)?;
             }
             let found = op.wait(|| self.shared.collect(needed.clone(), &plan.awaited, op.bell()))??;
@@ -180,7 +191,7 @@ impl Shared {
 
     /// What to fetch for a read of `needed` and, when it goes on where others have read, ahead of it.
     /// None while there is no room.
-    fn plan(self: &Arc<Self>, needed: RangeInclusive<u64>, bell: &Arc<Doorbell>) -> Option<Plan> {
+    fn plan(self: &Arc<Self>, needed: RangeInclusive<u64>, bell: &Arc<Doorbell>) -> Option<Plan<'_>> {
         let mut state = self.lock();
         state.clock += 1;
         let clock = state.clock;
@@ -197,19 +208,22 @@ impl Shared {
             // Enough is ahead; the next fetch is a larger one then.
             missing.clear();
         }
-        let room = state.make_room(missing.len(), first..=end, self.capacity);
         let urgent = missing.iter().filter(|block| **block <= last).count();
+        let room = state.make_room(missing.len(), urgent, first..=end, self.capacity);
         if room < urgent {
             state.waiting.push(Waiter { block: None, bell: Arc::downgrade(bell) });
             return None;
         }
         missing.truncate(room);
         let runs = self.launch(&mut state, &missing);
-        let awaited = needed.filter_map(|block| match &state.blocks.get(&block)?.content {
+        for block in needed.clone() {
+            *state.pinned.entry(block).or_default() += 1;
+        }
+        let awaited = needed.clone().filter_map(|block| match &state.blocks.get(&block)?.content {
             Content::Coming(flight) => Some(flight.clone()),
             Content::Here(_) => None,
         });
-        Some(Plan { awaited: awaited.collect(), runs })
+        Some(Plan { awaited: awaited.collect(), runs, _pins: Pins { shared: self, needed } })
     }
 
     /// Turns `missing` into fetches of blocks that follow each other.
@@ -275,25 +289,61 @@ impl State {
         }
     }
 
-    /// Makes room for `count` blocks by dropping those that were used longest ago, but none of `kept`;
-    /// returns for how many there is room.
-    fn make_room(&mut self, count: usize, kept: RangeInclusive<u64>, capacity: usize) -> usize {
-        let excess = (self.blocks.len() + count).saturating_sub(capacity);
-        if excess > 0 {
-            let is_here = |block: &Block| matches!(block.content, Content::Here(_));
-            let free = self.blocks.iter().filter(|(number, block)| is_here(block) && !kept.contains(number));
-            let mut oldest: Vec<(u64, u64)> = free.map(|(number, block)| (block.used, *number)).collect();
-            oldest.sort_unstable();
-            for (_, number) in oldest.iter().take(excess) {
-                self.blocks.remove(number);
-            }
+    /// Makes room for `count` blocks by dropping those that were used longest ago, but none of `kept` and
+    /// none that is pinned; returns for how many there is room.  Drops nothing when there is none for the
+    /// `urgent` ones.
+    fn make_room(
+        &mut self,
+        count: usize,
+        urgent: usize,
+        kept: RangeInclusive<u64>,
+        capacity: usize,
+    ) -> usize {
+        let is_free = |number: &u64, block: &Block| {
+            matches!(block.content, Content::Here(_))
+                && !kept.contains(number)
+                && !self.pinned.contains_key(number)
+        };
+        let free = self.blocks.iter().filter(|(number, block)| is_free(number, block));
+        let mut oldest: Vec<(u64, u64)> = free.map(|(number, block)| (block.used, *number)).collect();
+        let unused = capacity.saturating_sub(self.blocks.len());
+        if unused + oldest.len() < urgent {
+            return 0;
+        }
+        oldest.sort_unstable();
+        for (_, number) in oldest.iter().take(count.saturating_sub(unused)) {
+            self.blocks.remove(number);
         }
         count.min(capacity.saturating_sub(self.blocks.len()))
+    }
+
+    fn unpin(&mut self, block: u64) {
+        if let Some(readers) = self.pinned.get_mut(&block) {
+            *readers -= 1;
+            if *readers == 0 {
+                self.pinned.remove(&block);
+            }
+        }
+    }
+
+    /// Those who wait for room.
+    fn awaiting_room(&mut self) -> Vec<Waiter> {
+        self.waiting.extract_if(.., |waiter| waiter.block.is_none()).collect()
     }
 
     /// Those who wait for that block or for room, which it can give way to.
     fn awaiting(&mut self, landed: u64) -> Vec<Waiter> {
         self.waiting.extract_if(.., |waiter| waiter.block.is_none_or(|block| block == landed)).collect()
+    }
+}
+
+impl Drop for Pins<'_> {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        self.needed.clone().for_each(|block| state.unpin(block));
+        let awaiting = state.awaiting_room();
+        drop(state);
+        ring(awaiting);
     }
 }
 
@@ -447,6 +497,46 @@ mod tests {
                 });
             }
         });
+    }
+
+    /// Lets others run between any two blocks.
+    struct Yielding(Arc<Recorded>);
+
+    impl Fetch for Yielding {
+        async fn fetch(&self, landing: &mut Landing) -> Result<()> {
+            self.0.fetched.lock().unwrap().extend(landing.wanted());
+            while let Some(length) = landing.next_length() {
+                tokio::task::yield_now().await;
+                landing.land(vec![0; length].into());
+            }
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn reads_that_want_more_than_there_is_room_for_do_not_starve_each_other() {
+        const THREADS: u64 = 8;
+        const READS: u64 = 20;
+        const BLOCKS: u64 = 15;
+        let recorded = Arc::new(Recorded::default());
+        let source = Yielding(recorded.clone());
+        let reader = ReadAhead::new(Runtime::shared(), source, 100_000 * BLOCK, 64 * BLOCK);
+        std::thread::scope(|scope| {
+            for thread in 0..THREADS {
+                let reader = &reader;
+                scope.spawn(move || {
+                    let mut buffer = vec![0; (BLOCKS * BLOCK) as usize];
+                    for step in 0..READS {
+                        let block = (thread * READS + step) * 97 % 99_000;
+                        reader.pread(&Operation::default(), &mut buffer, block * BLOCK + 1).unwrap();
+                    }
+                });
+            }
+        });
+        let fetched: u64 = recorded.fetched.lock().unwrap().iter().map(|range| range.end - range.start).sum();
+        let needed = THREADS * READS * (BLOCKS + 1) * BLOCK;
+        assert!(fetched < 2 * needed, "{fetched} bytes were fetched for {needed}");
+        assert!(reader.shared.lock().pinned.is_empty());
     }
 
     #[test]
