@@ -11,7 +11,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::Instant;
 
 use super::error::within;
-use super::image::{Image, Opened};
+use super::image::{Image, Opened, nothing_came};
 use super::retry::Retries;
 use crate::error::{Error, Kind, Result};
 use crate::log::Level;
@@ -321,10 +321,6 @@ impl Bringer {
         }
         Ok(())
     }
-}
-
-fn nothing_came() -> Error {
-    Error::new(Kind::Unavailable, "the server sent none of the bytes that it was asked for")
 }
 
 /// Fills a buffer, or as much of it as comes within a moment.  True: there may be more.

@@ -194,20 +194,43 @@ impl Image {
 impl Fetch for Image {
     async fn fetch(&self, landing: &mut Landing) -> Result<()> {
         let mut retries = Retries::new(self.client.retry_policy());
+        let mut begun = Begun::default();
         while let Some(range) = landing.wanted() {
-            let mut opened = self.open(range.start, Some(range.end)).await?;
+            let start = range.start + begun.filled as u64;
+            let mut opened = self.open(start, Some(range.end)).await?;
             if !opened.is_range {
                 return Err(no_ranges());
             }
-            if let Err(error) = opened.land(landing).await {
-                if landing.wanted().is_some_and(|left| left.start > range.start) {
-                    retries.reset();
+            let landed = opened.land(landing, &mut begun).await;
+            let left = landing.wanted().map_or(range.end, |left| left.start);
+            let error = match landed {
+                // A server may send less than it was asked for; the rest is asked for then.
+                Ok(()) if left + begun.filled as u64 > start => {
+                    opened.close().await;
+                    continue;
                 }
-                retries.pause(error.into(), self.client.log()).await?;
+                Ok(()) => nothing_came(),
+                Err(error) => error,
+            };
+            if left > range.start {
+                retries.reset();
             }
+            retries.pause(error.into(), self.client.log()).await?;
         }
         Ok(())
     }
+}
+
+/// The block that lands next, as far as it has come.
+#[derive(Default)]
+struct Begun {
+    bytes: Vec<u8>,
+    filled: usize,
+}
+
+/// An answer that was to bring something brought nothing.
+pub fn nothing_came() -> Error {
+    Error::new(Kind::Unavailable, "the server sent none of the bytes that it was asked for")
 }
 
 fn no_ranges() -> Error {
@@ -219,22 +242,17 @@ fn unknown_size() -> Error {
 }
 
 impl Opened {
-    async fn land(&mut self, landing: &mut Landing) -> Result<()> {
+    /// Lands the blocks that the answer brings; what it brings of one more stays in `begun`.
+    async fn land(&mut self, landing: &mut Landing, begun: &mut Begun) -> Result<()> {
         while let Some(length) = landing.next_length() {
-            let mut block = vec![0; length];
-            let mut filled = 0;
-            while filled < length {
-                match self.read(&mut block[filled..]).await? {
-                    0 => {
-                        return Err(Error::new(
-                            Kind::Unavailable,
-                            "the server sent less than it was asked for",
-                        ));
-                    }
-                    count => filled += count,
+            begun.bytes.resize(length, 0);
+            while begun.filled < length {
+                match self.read(&mut begun.bytes[begun.filled..]).await? {
+                    0 => return Ok(()),
+                    count => begun.filled += count,
                 }
             }
-            landing.land(block.into());
+            landing.land(std::mem::take(begun).bytes.into());
         }
         Ok(())
     }

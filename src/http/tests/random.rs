@@ -130,6 +130,30 @@ fn ranges_that_break_off_are_asked_for_on() {
 }
 
 #[test]
+fn ranges_that_come_in_parts_are_read_at_once() {
+    let data = image(200_000);
+    let served = data.clone();
+    let server = Server::start(move |request, wire| {
+        let (start, end) = request.range().unwrap();
+        // Less than a block, and of a length that only its last chunk tells.
+        let end = end.unwrap().min(start + 50_000);
+        let head = format!(
+            "HTTP/1.1 206 Partial\r\nContent-Range: bytes {start}-{}/200000\r\n{TAG}Transfer-Encoding: chunked\r\n\r\n{:x}\r\n",
+            end - 1,
+            end - start
+        );
+        send(wire, &[head.as_bytes(), &served[start..end], b"\r\n0\r\n\r\n"].concat())
+    });
+    let fixture = Fixture::new();
+    let reader = fixture.reader(&server.url("/")).unwrap();
+    assert!(read(&reader, 0, 200_000).unwrap() == data);
+    assert_eq!(fixture.logged("retry"), 0);
+    assert_eq!(server.connections(), 1);
+    drop((reader, fixture));
+    assert_eq!(server.finish().len(), 5);
+}
+
+#[test]
 fn a_cancel_stops_a_read_and_closes_its_connections() {
     let (asked, is_asked) = mpsc::channel();
     let asked = Mutex::new(asked);
