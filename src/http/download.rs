@@ -269,10 +269,13 @@ impl Bringer {
             };
             let before = self.position;
             match self.pour(&mut source).await {
-                Ok(()) if self.known_end().is_none() => break,
-                // A server may send less than it was asked for; the rest is asked for then.
-                Ok(()) if self.position > before => source.close().await,
-                Ok(()) => return Err(nothing_came()),
+                Ok(()) => {
+                    if source.is_at_end() {
+                        self.end.fetch_min(self.position, Ordering::SeqCst);
+                    }
+                    self.check_rest(before)?;
+                    source.close().await;
+                }
                 Err(error) => {
                     let error = self.check_resumable(error)?;
                     if self.position - before >= PROGRESS {
@@ -291,6 +294,18 @@ impl Bringer {
 
     fn left(&self) -> u64 {
         self.end.load(Ordering::SeqCst).saturating_sub(self.position)
+    }
+
+    /// A server may send less than it was asked for; checks that the rest can be asked for then.
+    fn check_rest(&self, before: u64) -> Result<()> {
+        match self.left() {
+            0 => Ok(()),
+            _ if self.position == before => Err(nothing_came()),
+            _ => {
+                let short = Error::new(Kind::Unavailable, "the server sent less than it was asked for");
+                self.check_resumable(short).map(drop)
+            }
+        }
     }
 
     fn check_resumable(&self, error: Error) -> Result<Error> {

@@ -151,6 +151,10 @@ impl Image {
     }
 
     fn whole(&self, response: Response, start: u64) -> Result<Opened> {
+        // A range may leave out what If-Range has confirmed; this says that it was not confirmed.
+        if start > 0 && self.is_recognisable() && validator(&response).is_none() {
+            return Err(changed(format_args!("its answer has neither ETag nor Last-Modified any more")));
+        }
         self.agree(&response, response.length)?;
         let skip = response.length.map_or(start, |size| size.min(start));
         let left = response.length.map(|size| size - skip);
@@ -164,7 +168,7 @@ impl Image {
             Some(size) if size <= start => {
                 self.agree(&response, Some(size))?;
                 response.body.discard().await;
-                Ok(Opened { body: Body::empty(), skip: 0, left: Some(0), is_range: true, has_ranges: true })
+                Ok(Opened { body: Body::empty(), skip: 0, left: Some(0), is_range: false, has_ranges: true })
             }
             Some(size) => Err(malformed(format_args!(
                 "it refused the range from {start} on, but the image has {size} bytes"
@@ -276,6 +280,11 @@ impl Opened {
             *left -= count;
         }
         Ok(count)
+    }
+
+    /// Whether the image ends where the answer does, once all of that was read.
+    pub fn is_at_end(&self) -> bool {
+        !self.is_range && self.left.is_none_or(|left| left == 0)
     }
 
     /// Gives the connection back when what is left of the answer is little.

@@ -70,7 +70,11 @@ fn images_of_unknown_length_end_where_they_end() {
         assert_eq!(fixture.get(&server.url(path)).unwrap(), expected.as_bytes(), "{path}");
     }
     assert_eq!(fixture.get_part(&server.url("/chunked"), 2, Some(2)).unwrap(), b"cd");
-    assert_eq!(fixture.get_part(&server.url("/chunked"), 9, None).unwrap(), b"");
+    for path in ["/chunked", "/old"] {
+        assert_eq!(fixture.get_part(&server.url(path), 2, Some(10)).unwrap(), b"cde", "{path}");
+        assert_eq!(fixture.get_part(&server.url(path), 9, Some(1)).unwrap(), b"", "{path}");
+        assert_eq!(fixture.get_part(&server.url(path), 9, None).unwrap(), b"", "{path}");
+    }
     assert_error(fixture.size(&server.url("/chunked")).unwrap_err(), Kind::NotSupported, "size");
     drop(fixture);
     server.finish();
@@ -176,6 +180,26 @@ fn an_image_that_changes_on_the_way_is_an_error() {
 }
 
 #[test]
+fn a_whole_image_that_nothing_identifies_any_more_is_an_error() {
+    let visits = Visits::default();
+    let server = Server::start(move |request, wire| {
+        if visits.count(request) > 0 {
+            return send(wire, &answer("200 OK", "", &image(300)));
+        }
+        send(wire, &answer("200 OK", TAG, &image(300))[..200]);
+        Then::Close
+    });
+    let fixture = Fixture::new();
+    assert_error(
+        fixture.get(&server.url("/")).unwrap_err(),
+        Kind::Failed,
+        "neither ETag nor Last-Modified any more",
+    );
+    drop(fixture);
+    assert_eq!(server.finish().len(), 2);
+}
+
+#[test]
 fn a_length_that_is_too_long_is_found_out() {
     let server = Server::start(|request, wire| match request.range() {
         None => {
@@ -265,6 +289,39 @@ fn a_range_that_comes_in_parts_is_asked_for_on() {
     assert!(fixture.get_part(&server.url("/"), 1, None).unwrap() == data[1..]);
     drop(fixture);
     assert_eq!(server.finish().len(), 8);
+}
+
+#[test]
+fn ranges_of_an_image_of_unknown_length_are_asked_for_to_its_end() {
+    let data = image(2000);
+    let served = data.clone();
+    let server = Server::start(move |request, wire| {
+        let start = request.range().unwrap().0;
+        if start >= 2000 {
+            return send(wire, &proper(request, &served, TAG));
+        }
+        let end = (start + 700).min(2000);
+        let range = format!("Content-Range: bytes {start}-{}/*\r\n{TAG}", end - 1);
+        send(wire, &answer("206 Partial", &range, &served[start..end]))
+    });
+    let fixture = Fixture::new();
+    assert!(fixture.get_part(&server.url("/"), 1, None).unwrap() == data[1..]);
+    assert!(fixture.get_part(&server.url("/"), 1, Some(9999)).unwrap() == data[1..]);
+    drop(fixture);
+    assert_eq!(server.finish().len(), 8);
+}
+
+#[test]
+fn short_ranges_that_nothing_identifies_are_not_patched_together() {
+    let server = Server::answering(answer("206 Partial", "Content-Range: bytes 1-9/300\r\n", &[0; 9]));
+    let fixture = Fixture::new();
+    assert_error(
+        fixture.get_part(&server.url("/"), 1, None).unwrap_err(),
+        Kind::Unavailable,
+        "neither ETag nor Last-Modified",
+    );
+    drop(fixture);
+    assert_eq!(server.finish().len(), 1);
 }
 
 #[test]
