@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use super::connection::Connection;
 use super::error::{silence, wire};
@@ -18,6 +18,9 @@ use crate::error::Result;
 
 /// How much is worth reading away to keep a connection.
 const WORTH_READING: usize = 4 << 10;
+
+/// How long what is only nice to have may take.
+const COURTESY: Duration = Duration::from_secs(1);
 
 /// A body on its way.  Read to its end, it gives the connection back for the next request; dropped
 /// earlier, it closes the connection.
@@ -108,17 +111,21 @@ impl Body {
         }
     }
 
-    /// At most `limit` bytes from the front.
+    /// At most `limit` bytes from the front: those that come soon.
     pub async fn read_some(&mut self, limit: usize) -> Vec<u8> {
         let mut bytes = vec![0; limit];
         let mut filled = 0;
-        while filled < limit {
-            match self.read(&mut bytes[filled..]).await {
-                // What an error's body says is a courtesy; that it broke off changes nothing.
-                Ok(0) | Err(_) => break,
-                Ok(count) => filled += count,
+        let reading = async {
+            while filled < limit {
+                match self.read(&mut bytes[filled..]).await {
+                    // What an error's body says is a courtesy; that it broke off changes nothing.
+                    Ok(0) | Err(_) => break,
+                    Ok(count) => filled += count,
+                }
             }
-        }
+        };
+        // Nor does it that it is late.
+        let _ = timeout(COURTESY, reading).await;
         bytes.truncate(filled);
         bytes
     }

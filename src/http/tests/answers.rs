@@ -41,6 +41,26 @@ fn each_refusal_has_its_kind_and_says_why() {
 }
 
 #[test]
+fn bodies_that_nobody_needs_are_not_waited_for() {
+    let server = Server::start(|request, wire| {
+        match request.target.as_str() {
+            "/moved" => send(wire, b"HTTP/1.1 302 Moved\r\nLocation: /there\r\nContent-Length: 9\r\n\r\nmov"),
+            "/there" => return send(wire, &answer("200 OK", "", b"x")),
+            _ => send(wire, b"HTTP/1.1 404 No\r\nContent-Length: 9\r\n\r\ngone"),
+        };
+        Then::WaitForClose
+    });
+    // The client's patience ends only after the server's, which fails then.
+    let mut settings = settings();
+    settings.connector.read_timeout = None;
+    let fixture = Fixture::with(settings);
+    assert_eq!(fixture.get(&server.url("/moved")).unwrap(), b"x");
+    assert_error(fixture.get(&server.url("/gone")).unwrap_err(), Kind::NotFound, "image: gone");
+    drop(fixture);
+    server.finish();
+}
+
+#[test]
 fn sizes_come_from_head_or_from_a_range() {
     let data = image(300);
     for refusal in ["", "400 No", "403 No", "405 No", "501 No"] {
