@@ -14,7 +14,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpStream, lookup_host};
 
 use super::connection::{Asked, Connection};
-use super::error::{lost, malformed, refused, wire, within};
+use super::error::{lost, malformed, tunnel_refused, wire, within};
 use super::policy::Policy;
 use super::proxy::Proxies;
 use super::tls::Tls;
@@ -94,7 +94,7 @@ impl Connector {
             return Err(no_tunnel());
         };
         if !answer.status().is_success() {
-            return Err(refused(answer.status().as_u16(), b"").context("the proxy opens no tunnel"));
+            return Err(tunnel_refused(answer.status().as_u16()));
         }
         let tunnel = hyper::upgrade::on(answer).await.map_err(|error| wire(&error))?;
         let parts = tunnel.downcast::<TokioIo<TcpStream>>().map_err(|_| no_tunnel())?;

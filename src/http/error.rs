@@ -80,6 +80,18 @@ pub fn refused(status: u16, body: &[u8]) -> Error {
     Error::new(kind, format!("the server answered {status}, {meaning}{said}")).with_http_status(status)
 }
 
+/// The answer of a proxy that did not open the tunnel that it was asked for.  It says nothing about
+/// the image, whatever its status means for one.
+pub fn tunnel_refused(status: u16) -> Error {
+    let (kind, meaning) = match status {
+        403 => (Kind::Forbidden, ", it does not allow that"),
+        407 => (Kind::Failed, ", it wants other credentials"),
+        408 | 429 | 500.. => (Kind::Unavailable, ""),
+        _ => (Kind::Failed, ""),
+    };
+    Error::new(kind, format!("the proxy opens no tunnel: it answered {status}{meaning}"))
+}
+
 fn is_page(body: &[u8]) -> bool {
     let start = body.trim_ascii_start();
     ["<!doctype html", "<html"]

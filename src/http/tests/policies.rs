@@ -81,13 +81,20 @@ fn a_proxy_does_not_lift_the_policy() {
 #[test]
 fn a_proxy_that_opens_no_tunnel_is_an_error() {
     for (text, kind, words) in [
-        (answer("407 Who", "", b""), Kind::Failed, "the proxy wants other credentials"),
-        (answer("403 No", "", b""), Kind::Forbidden, "the proxy opens no tunnel"),
-        (answer("502 No", "", b""), Kind::Unavailable, "the proxy opens no tunnel"),
+        (answer("400 No", "", b""), Kind::Failed, "it answered 400"),
+        (answer("401 Who", "", b""), Kind::Failed, "it answered 401"),
+        (answer("403 No", "", b""), Kind::Forbidden, "it does not allow that"),
+        (answer("404 No", "", b""), Kind::Failed, "it answered 404"),
+        (answer("407 Who", "", b""), Kind::Failed, "it wants other credentials"),
+        (answer("429 No", "", b""), Kind::Unavailable, "it answered 429"),
+        (answer("502 No", "", b""), Kind::Unavailable, "it answered 502"),
     ] {
         let proxy = Server::answering(text);
         let fixture = by_proxy(&format!("user:pass@127.0.0.1:{}", proxy.port()));
-        assert_error(fixture.get("https://image.invalid/").unwrap_err(), kind, words);
+        let error = fixture.get("https://image.invalid/").unwrap_err();
+        assert_eq!(error.http_status(), 0, "no server has answered");
+        assert!(error.message().contains("the proxy opens no tunnel"), "{error}");
+        assert_error(error, kind, words);
         drop(fixture);
         let requests = proxy.finish();
         assert_eq!(
