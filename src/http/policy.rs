@@ -32,15 +32,20 @@ const NAMED: &[(&str, &[Network])] = &[
             v4(192, 168, 0, 0, 16),
             v4(100, 64, 0, 0, 10),
             v6(0xfc00, 7),
+            v6(0xfec0, 10),
         ],
     ),
     ("multicast", &[v4(224, 0, 0, 0, 4), v4(255, 255, 255, 255, 32), v6(0xff00, 8)]),
 ];
 
-/// IPv4 addresses that NAT64 gateways and 6to4 reach through an IPv6 address, by the place of the
-/// IPv4 address in it.
-const EMBEDDED: &[(Network, u32)] =
-    &[(Network { base: 0x0064_ff9b << 96, bits: 96 }, 0), (Network { base: 0x2002 << 112, bits: 16 }, 80)];
+/// IPv4 addresses that NAT64 gateways, translators and 6to4 reach through an IPv6 address, by the place
+/// of the IPv4 address in it.
+const EMBEDDED: &[(Network, u32)] = &[
+    (Network { base: 0x0064_ff9b << 96, bits: 96 }, 0),
+    (Network { base: 0x0064_ff9b_0001 << 80, bits: 48 }, 0),
+    (Network { base: 0xffff << 48, bits: 96 }, 0),
+    (Network { base: 0x2002 << 112, bits: 16 }, 80),
+];
 
 impl Network {
     /// The ranges that a word, an address or an address with a prefix length means.
@@ -90,8 +95,15 @@ impl Policy {
             let message = format!("the host {host:?} is not one of http_allowed_hosts");
             return Err(Error::new(Kind::Forbidden, message));
         }
-        match host.parse() {
+        match host.trim_end_matches('.').parse() {
             Ok(address) => self.check_address(host, address),
+            // A proxy may take for an address what is none here.
+            Err(_) if ends_in_number(host) && !self.denied_networks.is_empty() => {
+                let message = format!(
+                    "the host {host:?} is no address that http_denied_addresses can check (write IPv4 addresses as four decimal numbers)"
+                );
+                Err(Error::new(Kind::Forbidden, message))
+            }
             Err(_) => Ok(()),
         }
     }
@@ -111,6 +123,15 @@ impl Policy {
             return Err(Error::new(Kind::Forbidden, message));
         }
         Ok(())
+    }
+}
+
+/// Whether old resolvers take a host, which is in lower case, for an IPv4 address: 127.1, 0x7f000001.
+fn ends_in_number(host: &str) -> bool {
+    let last = host.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
+    match last.strip_prefix("0x") {
+        Some(digits) => digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        None => !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit()),
     }
 }
 
@@ -157,7 +178,16 @@ mod tests {
                 &["10.0.0.1", "172.16.0.1", "172.31.9.9", "192.168.1.1", "100.64.0.1", "fd00::1"],
                 &["172.32.0.1", "9.9.9.9"],
             ),
-            ("private", &["64:ff9b::10.0.0.1", "2002:a00:1::"], &["64:ff9b::8.8.8.8", "2002:808:808::"]),
+            (
+                "private",
+                &["64:ff9b::10.0.0.1", "2002:a00:1::", "fec0::1"],
+                &["64:ff9b::8.8.8.8", "2002:808:808::"],
+            ),
+            (
+                "private",
+                &["64:ff9b:1::10.0.0.1", "::ffff:0:10.0.0.1"],
+                &["64:ff9b:1::8.8.8.8", "::fffe:0:10.0.0.1"],
+            ),
             ("multicast", &["224.0.0.1", "255.255.255.255", "ff02::1"], &["223.0.0.1"]),
             ("192.0.2.0/24", &["192.0.2.77", "::ffff:192.0.2.1"], &["192.0.3.1"]),
             ("192.0.2.1", &["192.0.2.1"], &["192.0.2.2"]),
@@ -182,6 +212,33 @@ mod tests {
             ["", "localhost", "10.0.0.0/33", "10.0.0.0/x", "10.0.0.0/", "10.0.0/8", "::/129", "Loopback"]
         {
             assert!(Network::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn hosts_that_only_some_take_for_addresses_are_denied_with_addresses() {
+        let careful = Policy { denied_networks: Network::parse("loopback").unwrap(), ..Policy::default() };
+        let check = |policy: &Policy, host: &str| {
+            policy.check_host(&Origin { scheme: Scheme::Http, host: host.into(), port: 80 })
+        };
+        for host in [
+            "2130706433",
+            "127.1",
+            "0x7f.1",
+            "0x7f000001",
+            "127.0.0.0x1",
+            "0177.0.0.1",
+            "127.0.0.01",
+            "127.0.0.1.",
+            "2130706433.",
+            "0x",
+            "a.1",
+        ] {
+            assert_eq!(check(&careful, host).unwrap_err().kind(), Kind::Forbidden, "{host}");
+            check(&Policy::default(), host).unwrap_or_else(|error| panic!("{error}"));
+        }
+        for host in ["192.0.2.1", "192.0.2.1.", "1.example", "0x7f.example.", "x0", "0xg", "beef"] {
+            check(&careful, host).unwrap_or_else(|error| panic!("{error}"));
         }
     }
 

@@ -68,11 +68,16 @@ fn a_proxy_does_not_lift_the_policy() {
     let mut settings = settings();
     settings.connector.proxies.add("http", &format!("127.0.0.1:{}", proxy.port())).unwrap();
     settings.connector.policy.denied_networks = Network::parse("link-local").unwrap();
-    settings.connector.policy.allowed_hosts = vec!["169.254.169.254".into(), "image.invalid".into()];
+    let spellings = ["169.254.169.254", "2852039166", "169.254.43518", "0xa9fea9fe", "169.254.169.254."];
+    let allowed =
+        spellings.iter().chain(&["image.invalid"]).map(|host| host.trim_end_matches('.').to_owned());
+    settings.connector.policy.allowed_hosts = allowed.collect();
     let fixture = Fixture::with(settings);
     assert_eq!(fixture.get("http://image.invalid/").unwrap(), b"x");
-    let error = fixture.get("http://169.254.169.254/").unwrap_err();
-    assert_error(error, Kind::Forbidden, "http_denied_addresses");
+    for host in spellings {
+        let error = fixture.get(&format!("http://{host}/")).unwrap_err();
+        assert_error(error, Kind::Forbidden, "http_denied_addresses");
+    }
     assert_error(fixture.get("http://other.invalid/").unwrap_err(), Kind::Forbidden, "http_allowed_hosts");
     drop(fixture);
     assert_eq!(proxy.finish().len(), 1);
