@@ -184,7 +184,7 @@ impl Download {
         }
     }
 
-    /// A server that finds several connections too many is asked by one.
+    /// A server that finds several connections too many, and refuses or drops them, is asked by one.
     fn go_on_alone(&mut self, error: &Error) {
         let log = self.image.client().log();
         log.write(
@@ -221,9 +221,7 @@ impl Source for Download {
             }
             match segment.task.join(op) {
                 Ok(()) => drop(self.under_way.pop_front()),
-                Err(error) if self.connections > 1 && matches!(error.http_status(), 429 | 503) => {
-                    self.go_on_alone(&error);
-                }
+                Err(error) if self.connections > 1 && error.is_retryable() => self.go_on_alone(&error),
                 Err(error) => return Err(error),
             }
         }

@@ -355,18 +355,23 @@ fn a_fast_image_keeps_to_one_connection() {
 #[test]
 fn a_server_that_finds_several_connections_too_many_is_asked_by_one() {
     let data = image(200_000);
-    let served = data.clone();
-    let server = Server::start(move |request, wire| match request.range() {
-        // What only the other connections ask for.
-        Some((_, Some(end))) if end < 200_000 => send(wire, &answer("503 Busy", "Retry-After: 0\r\n", b"")),
-        _ => send(wire, &proper(request, &served, TAG)),
-    });
-    let mut fixture = Fixture::new();
-    fixture.manner = Manner { connections: 4, ..fixture.manner };
-    assert!(fixture.get(&server.url("/")).unwrap() == data);
-    assert_eq!(fixture.logged("going on with one connection"), 1);
-    drop(fixture);
-    server.finish();
+    for refusal in [&answer("503 Busy", "Retry-After: 0\r\n", b"")[..], b""] {
+        let (served, refusal) = (data.clone(), refusal.to_vec());
+        let server = Server::start(move |request, wire| match request.range() {
+            // What only the other connections ask for.
+            Some((_, Some(end))) if end < 200_000 => {
+                send(wire, &refusal);
+                Then::Close
+            }
+            _ => send(wire, &proper(request, &served, TAG)),
+        });
+        let mut fixture = Fixture::new();
+        fixture.manner = Manner { connections: 4, ..fixture.manner };
+        assert!(fixture.get(&server.url("/")).unwrap() == data);
+        assert_eq!(fixture.logged("going on with one connection"), 1);
+        drop(fixture);
+        server.finish();
+    }
 }
 
 #[test]
