@@ -107,7 +107,7 @@ impl Client {
         let mut retries = Retries::new(self.settings.retry);
         loop {
             let failure = match self.exchange(method, url, headers).await {
-                Ok(response) if matches!(response.status, 429 | 500 | 502..=504) => {
+                Ok(response) if matches!(response.status, 408 | 429 | 500 | 502..=504) => {
                     let retry_after = retry_after(&response.headers, SystemTime::now());
                     Failure { error: response.into_error().await, retry_after }
                 }

@@ -70,6 +70,8 @@ pub fn refused(status: u16, body: &[u8]) -> Error {
         404 => (Kind::NotFound, "it has no such image"),
         410 => (Kind::NotFound, "it has the image no more"),
         407 => (Kind::Failed, "the proxy wants other credentials"),
+        // Also what a server says that closes an idle connection just as the request comes.
+        408 => (Kind::Unavailable, "it has waited too long for a request"),
         429 => (Kind::Unavailable, "it has too many requests"),
         500.. => (Kind::Unavailable, "it has a failure of its own"),
         _ => (Kind::Failed, "it refuses the request"),
@@ -133,6 +135,7 @@ mod tests {
             (404, Kind::NotFound, false),
             (405, Kind::Failed, false),
             (407, Kind::Failed, false),
+            (408, Kind::Unavailable, true),
             (410, Kind::NotFound, false),
             (416, Kind::Failed, false),
             (429, Kind::Unavailable, true),

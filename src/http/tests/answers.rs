@@ -12,6 +12,7 @@ fn each_refusal_has_its_kind_and_says_why() {
         (401, Kind::NotAuthenticated),
         (403, Kind::Forbidden),
         (404, Kind::NotFound),
+        (408, Kind::Unavailable),
         (410, Kind::NotFound),
         (418, Kind::Failed),
         (429, Kind::Unavailable),
@@ -35,7 +36,7 @@ fn each_refusal_has_its_kind_and_says_why() {
         let words = if status == 304 { "304" } else { "<p>because of \\u{7} me</p>" };
         assert_error(error, kind, words);
         drop(fixture);
-        let expected = if matches!(status, 429 | 500 | 503) { 3 } else { 1 };
+        let expected = if matches!(status, 408 | 429 | 500 | 503) { 3 } else { 1 };
         assert_eq!(server.finish().len(), expected, "{status}");
     }
 }
