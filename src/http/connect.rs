@@ -143,7 +143,7 @@ fn authority(origin: &Origin) -> String {
 
 /// The header that shows credentials.
 pub fn basic(credentials: &Credentials) -> Result<HeaderValue> {
-    let encoded = Secret::new(STANDARD.encode(credentials.decoded().expose()));
+    let encoded = Secret::new(STANDARD.encode(&*credentials.decoded()));
     let mut value = HeaderValue::from_str(Secret::new(format!("Basic {}", encoded.expose())).expose())
         .map_err(|_| Error::new(Kind::BadUri, "the credentials cannot be sent"))?;
     value.set_sensitive(true);

@@ -4,6 +4,8 @@
 use std::fmt::Write;
 use std::net::Ipv6Addr;
 
+use zeroize::Zeroizing;
+
 use crate::secret::{HIDDEN, Secret};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -46,13 +48,11 @@ pub struct Origin {
 pub struct Credentials(Secret);
 
 impl Credentials {
-    /// User and password as they are sent: without escapes, joined by a colon.
-    pub fn decoded(&self) -> Secret {
+    /// User and password as they are sent: without escapes, joined by a colon.  They may be in any
+    /// encoding.
+    pub fn decoded(&self) -> Zeroizing<Vec<u8>> {
         let (user, password) = self.0.expose().split_once(':').unwrap_or((self.0.expose(), ""));
-        let mut bytes = unescape(user);
-        bytes.push(b':');
-        bytes.extend(unescape(password));
-        Secret::new(String::from_utf8_lossy(&bytes))
+        Zeroizing::new([&unescape(user)[..], b":", &unescape(password)].concat())
     }
 }
 
@@ -225,9 +225,9 @@ fn is_escape(text: &[u8]) -> bool {
     matches!(text, [b'%', high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit())
 }
 
-fn unescape(text: &str) -> Vec<u8> {
+fn unescape(text: &str) -> Zeroizing<Vec<u8>> {
     let mut rest = text.as_bytes();
-    let mut bytes = Vec::with_capacity(rest.len());
+    let mut bytes = Zeroizing::new(Vec::with_capacity(rest.len()));
     while let Some(byte) = rest.first() {
         let digits =
             rest.get(1..3).filter(|_| is_escape(rest)).and_then(|digits| str::from_utf8(digits).ok());
@@ -360,14 +360,15 @@ mod tests {
     #[test]
     fn credentials_end_at_the_first_colon_and_lose_their_escapes() {
         for (text, sent) in [
-            ("http://u:p@h", "u:p"),
-            ("http://u@h", "u:"),
-            ("http://:p@h", ":p"),
-            ("http://u:a:b@c@h", "u:a:b@c"),
-            ("http://user:pa%40ss%3a@h", "user:pa@ss:"),
-            ("http://u:%zz%4@h", "u:%zz%4"),
+            ("http://u:p@h", &b"u:p"[..]),
+            ("http://u@h", b"u:"),
+            ("http://:p@h", b":p"),
+            ("http://u:a:b@c@h", b"u:a:b@c"),
+            ("http://user:pa%40ss%3a@h", b"user:pa@ss:"),
+            ("http://u:%zz%4@h", b"u:%zz%4"),
+            ("http://u:caf%E9@h", b"u:caf\xe9"),
         ] {
-            assert_eq!(url(text).credentials().unwrap().decoded().expose(), sent, "{text}");
+            assert_eq!(*url(text).credentials().unwrap().decoded(), sent, "{text}");
         }
         assert!(url("http://@h").credentials().is_none());
     }
