@@ -1,6 +1,6 @@
 //! Which hosts and addresses may be reached, for services that take URIs from their users.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::url::Origin;
 use crate::error::{Error, Kind, Result};
@@ -88,6 +88,17 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// Adds a host that may be reached.
+    pub fn allow(&mut self, name: &str) -> std::result::Result<(), String> {
+        if !means_host(name) {
+            return Err(format!(
+                "{name:?} means no host: write mirror.example.org, *.example.org or an address, without scheme, port and final dot"
+            ));
+        }
+        self.allowed_hosts.push(name.to_owned());
+        Ok(())
+    }
+
     pub fn check_host(&self, origin: &Origin) -> Result<()> {
         let host = origin.host.as_str();
         if !self.allowed_hosts.is_empty() && !self.allowed_hosts.iter().any(|allowed| matches(allowed, host))
@@ -124,6 +135,16 @@ impl Policy {
         }
         Ok(())
     }
+}
+
+/// Whether a name of the configuration can mean a host.
+fn means_host(name: &str) -> bool {
+    let domain = name.strip_prefix('*').filter(|domain| domain.starts_with('.')).unwrap_or(name);
+    let host = domain.strip_prefix('.').unwrap_or(domain);
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '~');
+    let is_name = host.split('.').all(|label| !label.is_empty() && label.chars().all(is_plain));
+    let address = name.strip_prefix('[').and_then(|address| address.strip_suffix(']')).unwrap_or(name);
+    is_name || address.parse::<Ipv6Addr>().is_ok()
 }
 
 /// Whether old resolvers take a host, which is in lower case, for an IPv4 address: 127.1, 0x7f000001.
@@ -239,6 +260,45 @@ mod tests {
         }
         for host in ["192.0.2.1", "192.0.2.1.", "1.example", "0x7f.example.", "x0", "0xg", "beef"] {
             check(&careful, host).unwrap_or_else(|error| panic!("{error}"));
+        }
+    }
+
+    #[test]
+    fn names_that_mean_no_host_are_refused() {
+        for name in [
+            "h",
+            "Mirror.example",
+            "*.images.example",
+            ".cdn.example",
+            "192.0.2.1",
+            "[::1]",
+            "2001:db8::1",
+            "a_b",
+        ] {
+            assert!(means_host(name), "{name}");
+        }
+        for name in [
+            "",
+            "*",
+            ".",
+            "*.",
+            "*h",
+            "a.*",
+            "host:443",
+            "host.",
+            "..h",
+            "a..b",
+            "http://h",
+            "h/p",
+            "[::1]:80",
+            "[::1",
+            "[h]",
+            "*.::1",
+            "192.0.2.0/24",
+            "bücher.example",
+            "a b",
+        ] {
+            assert!(Policy::default().allow(name).unwrap_err().contains("means no host"), "{name}");
         }
     }
 

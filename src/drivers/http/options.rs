@@ -155,8 +155,10 @@ fn proxies(options: &Options) -> Result<Proxies> {
 
 fn policy(options: &Options) -> Result<Policy> {
     let given = |name| options.list(name).iter().map(|item| item.trim()).filter(|item| !item.is_empty());
-    let mut policy =
-        Policy { allowed_hosts: given(ALLOWED_HOSTS).map(str::to_owned).collect(), ..Policy::default() };
+    let mut policy = Policy::default();
+    for host in given(ALLOWED_HOSTS) {
+        policy.allow(host).map_err(|reason| options.bad(ALLOWED_HOSTS, reason))?;
+    }
     for range in given(DENIED_ADDRESSES) {
         let networks = Network::parse(range).map_err(|reason| options.bad(DENIED_ADDRESSES, reason))?;
         policy.denied_networks.extend(networks);
@@ -217,6 +219,8 @@ mod tests {
             (CA_FILE, "/dev/null", "holds no certificate"),
             (PROXIES, "ftp:h:1", "neither http nor https"),
             (PROXIES, "https:socks5://u:hidden@h:1", "must be an http proxy"),
+            (ALLOWED_HOSTS, "mirror.example, *", "\"*\" means no host"),
+            (ALLOWED_HOSTS, "mirror.example:443", "without scheme, port"),
             (DENIED_ADDRESSES, "loopback, everything", "\"everything\" is neither"),
             (DENIED_ADDRESSES, "10.0.0.0/40", "0 to 32"),
         ] {
