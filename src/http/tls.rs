@@ -125,9 +125,9 @@ fn roots(certificates: &[CertificateDer<'static>]) -> std::result::Result<RootCe
 
 fn system_roots() -> std::result::Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
-    let bundle = SYSTEM_BUNDLES.iter().find_map(|path| read_bundle(path).ok()).unwrap_or_default();
-    // A distribution may ship one that this library cannot read; the others still count.
-    roots.add_parsable_certificates(bundle);
+    let bundles = SYSTEM_BUNDLES.iter().filter_map(|path| fs::read(path).ok());
+    let mut certificates = bundles.map(|bundle| readable(&bundle)).filter(|found| !found.is_empty());
+    roots.add_parsable_certificates(certificates.next().unwrap_or_default());
     if roots.is_empty() {
         return Err(format!(
             "the system has no trusted certificates ({}): install them or set https_ca_certificates_file",
@@ -135,6 +135,12 @@ fn system_roots() -> std::result::Result<RootCertStore, String> {
         ));
     }
     Ok(roots)
+}
+
+/// The certificates of a system's bundle.  It may hold some that this library cannot read; the others
+/// still count.
+fn readable(bundle: &[u8]) -> Vec<CertificateDer<'static>> {
+    CertificateDer::pem_slice_iter(bundle).filter_map(std::result::Result::ok).collect()
 }
 
 /// Trusts what the given authorities signed and, as other TLS libraries do, a server that shows one of
@@ -239,5 +245,18 @@ impl ServerCertVerifier for NoVerifier {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broken_certificate_of_the_system_does_not_cost_the_others() {
+        let section = |text| format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n");
+        let bundle = ["AQID", "!", "BAUG"].map(section).concat();
+        assert_eq!(readable(bundle.as_bytes()), [&[1, 2, 3][..], &[4, 5, 6]].map(CertificateDer::from));
+        assert_eq!(readable(section("!").as_bytes()), []);
     }
 }
