@@ -10,7 +10,7 @@ use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::Instant;
 
-use super::error::within;
+use super::error::{over_total, within};
 use super::image::{Image, Opened, nothing_came};
 use super::retry::Retries;
 use crate::error::{Error, Kind, Result};
@@ -234,13 +234,7 @@ async fn within_total<T>(
     work: impl Future<Output = Result<T>>,
 ) -> Result<T> {
     let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-    let spent = |_| {
-        let seconds = limit.unwrap_or_default().as_secs_f64();
-        Error::new(
-            Kind::Timeout,
-            format!("the transfer took longer than {seconds} s (see http_total_timeout)"),
-        )
-    };
+    let spent = |_| over_total(limit.unwrap_or_default());
     within(left, spent, work).await
 }
 

@@ -50,6 +50,12 @@ pub fn changed(how: fmt::Arguments<'_>) -> Error {
     Error::new(Kind::Failed, format!("the image changed on the server while it was read: {how}"))
 }
 
+/// A transfer, or a fetch of random reads, has used up its time.
+pub fn over_total(limit: Duration) -> Error {
+    let seconds = limit.as_secs_f64();
+    Error::new(Kind::Timeout, format!("the transfer took longer than {seconds} s (see http_total_timeout)"))
+}
+
 /// Waits for `work`, but not longer than `limit`.
 pub async fn within<T>(
     limit: Option<Duration>,

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::capabilities::Capabilities;
 use crate::driver::{Acls, Download, Driver, Opened, Part, Reader, Registration, StoreContext, Upload};
 use crate::error::{Error, Kind, Result};
-use crate::http::{self, Client, Image, Manner};
+use crate::http::{self, Client, Image, Manner, RandomAccess};
 use crate::location::{Location, StorageUri};
 use crate::operation::Operation;
 use crate::transfer::{Piece, Pool, ReadAhead, Runtime, Source};
@@ -101,7 +101,8 @@ impl Driver for HttpDriver {
     fn reader(&self, op: &Operation, location: &Location) -> Result<Box<dyn Reader>> {
         let image = self.image(location)?;
         let (image, size) = self.run(op, async move { image.probe().await.map(|size| (image, size)) })?;
-        Ok(Box::new(HttpReader(ReadAhead::new(self.runtime.clone(), image, size, self.cache_memory))))
+        let source = RandomAccess { image, limit: self.manner.limit };
+        Ok(Box::new(HttpReader(ReadAhead::new(self.runtime.clone(), source, size, self.cache_memory))))
     }
 
     fn begin(&self, _op: &Operation, _image_id: &str, _size: Option<u64>) -> Result<Box<dyn Upload>> {
@@ -118,7 +119,7 @@ impl Driver for HttpDriver {
     }
 }
 
-struct HttpReader(ReadAhead<Image>);
+struct HttpReader(ReadAhead<RandomAccess>);
 
 impl Reader for HttpReader {
     fn size(&self) -> u64 {

@@ -102,11 +102,12 @@ impl Fixture {
         self.runtime.run(&Operation::default(), async move { image.measure().await })
     }
 
-    fn reader(&self, url: &str) -> Result<ReadAhead<Image>> {
+    fn reader(&self, url: &str) -> Result<ReadAhead<RandomAccess>> {
         let image = self.image(url);
         let opening = async move { image.probe().await.map(|size| (image, size)) };
         let (image, size) = self.runtime.run(&Operation::default(), opening)?;
-        Ok(ReadAhead::new(self.runtime.clone(), image, size, 1 << 20))
+        let source = RandomAccess { image, limit: self.manner.limit };
+        Ok(ReadAhead::new(self.runtime.clone(), source, size, 1 << 20))
     }
 
     fn logged(&self, words: &str) -> usize {

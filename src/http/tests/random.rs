@@ -7,7 +7,7 @@ use super::server::{Server, Then, answer, image, proper, send};
 use super::*;
 use crate::operation::{Cancel, Context};
 
-fn read(reader: &ReadAhead<Image>, offset: u64, length: usize) -> Result<Vec<u8>> {
+fn read(reader: &ReadAhead<RandomAccess>, offset: u64, length: usize) -> Result<Vec<u8>> {
     let mut bytes = vec![0; length];
     let count = reader.pread(&Operation::default(), &mut bytes, offset)?;
     bytes.truncate(count);
@@ -39,6 +39,25 @@ fn threads_read_the_right_bytes_from_everywhere() {
     assert_eq!(read(&reader, 3_000_000, 10).unwrap(), b"");
     assert_eq!(read(&reader, u64::MAX, 10).unwrap(), b"");
     assert_eq!(read(&reader, 0, 0).unwrap(), b"");
+    drop((reader, fixture));
+    server.finish();
+}
+
+#[test]
+fn a_random_read_ends_with_the_time_of_a_transfer() {
+    let data = image(300_000);
+    let first = AtomicBool::new(true);
+    let server = Server::start(move |request, wire| {
+        if first.swap(false, Ordering::SeqCst) {
+            return send(wire, &proper(request, &data, TAG));
+        }
+        send(wire, &proper(request, &data, TAG)[..200]);
+        Then::WaitForClose
+    });
+    let mut fixture = Fixture::new();
+    fixture.manner = Manner { limit: Some(Duration::from_millis(200)), ..fixture.manner };
+    let reader = fixture.reader(&server.url("/")).unwrap();
+    assert_error(read(&reader, 200_000, 10).unwrap_err(), Kind::Timeout, "http_total_timeout");
     drop((reader, fixture));
     server.finish();
 }
