@@ -26,6 +26,7 @@ test: build
 
 bench: setup
 	benches/run.sh
+	benches/http.sh
 
 install: build
 	cmake --install $(BUILD)
