@@ -9,7 +9,7 @@
 //! | 2 | `transfer` `http` | moving bytes |
 //! | 3 | `driver` | the contract of a backend |
 //! | 4 | `drivers` | the backends |
-//! | 5 | `registry` `store` `copy` | the synchronous facade |
+//! | 5 | `registry` `store` `copy` `checks` | the synchronous facade |
 //! | 6 | `capi` | the C ABI |
 
 mod capabilities;
