@@ -12,7 +12,7 @@ use hyper::body::{Body as _, Incoming};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use super::connection::Connection;
-use super::error::{silence, wire};
+use super::error::{malformed, silence, wire};
 use super::idle::Seat;
 use crate::error::Result;
 
@@ -128,6 +128,21 @@ impl Body {
         let _ = timeout(COURTESY, reading).await;
         bytes.truncate(filled);
         bytes
+    }
+
+    /// All of it, which must not be more than `limit` bytes.
+    pub async fn read_all(mut self, limit: usize) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let mut buffer = vec![0; (limit + 1).min(64 << 10)];
+        loop {
+            match self.read(&mut buffer).await? {
+                0 => return Ok(bytes),
+                count if bytes.len() + count > limit => {
+                    return Err(malformed(format_args!("its answer has more than {limit} bytes")));
+                }
+                count => bytes.extend_from_slice(&buffer[..count]),
+            }
+        }
     }
 
     /// Reads the rest away, if that is cheaper than a new connection.

@@ -3,13 +3,11 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use bytes::Bytes;
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, LOCATION,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, LOCATION,
     PROXY_AUTHORIZATION, USER_AGENT,
 };
-use http::{HeaderValue, Method, Request};
-use http_body_util::Empty;
+use http::{HeaderValue, Method};
 use hyper::body::Body as _;
 
 use super::body::Body;
@@ -17,7 +15,9 @@ use super::connect::{Connector, basic};
 use super::connection::Asked;
 use super::error::{READ_BODY, malformed, refused};
 use super::idle::Idle;
-use super::retry::{Failure, Retries, RetryPolicy, retry_after};
+use super::payload::Outgoing;
+use super::request::{Request, Target};
+use super::retry::{Retries, RetryPolicy, retry_after};
 use super::url::{Scheme, Url};
 use crate::error::{Error, Kind, Result};
 use crate::log::{Level, Log};
@@ -39,8 +39,18 @@ pub struct Client {
     log: Arc<Log>,
 }
 
-/// The headers of a request beyond those that every request has.
-pub type Extra = [(HeaderName, HeaderValue)];
+/// From so many bytes on, a server is asked whether it wants a payload before that is sent.
+const WORTH_ASKING: u64 = 1 << 20;
+
+/// How many times a refused request is tried with another authorization.
+const MAX_RENEWALS: usize = 2;
+
+/// An attempt that had no answer.
+struct Failure {
+    error: Error,
+    /// Whether the server may have seen the request.
+    was_sent: bool,
+}
 
 /// What a server answered, with its body still on the way.
 pub struct Response {
@@ -75,15 +85,19 @@ impl Client {
 
     /// Sends a request, follows redirects and tries again where that may help.  The answer may still be
     /// one that refuses the request.
-    pub async fn send(&self, method: &Method, url: &Url, headers: &Extra) -> Result<Response> {
-        let mut url = url.clone();
+    pub async fn send(&self, target: &Target, mut request: Request) -> Result<Response> {
+        let mut target = target.clone();
         for _ in 0..self.settings.max_redirects {
-            let response = self.send_patiently(method, &url, headers).await?;
-            let Some(location) = redirect_of(&response) else {
+            let response = self.send_patiently(&target, &request).await?;
+            let Some(location) = redirect_of(&request, &response) else {
                 return Ok(response);
             };
-            url = self.follow(&url, location)?;
-            self.log.write(Level::Debug, "http", format_args!("redirected to {url}"));
+            let next = target.at(self.follow(&target.url, location)?);
+            self.log.write(Level::Debug, "http", format_args!("redirected to {}", next.url));
+            if next.url.origin() != target.url.origin() {
+                drop_secrets(&mut request.headers);
+            }
+            target = next;
             response.body.discard().await;
         }
         let limit = self.settings.max_redirects;
@@ -103,38 +117,69 @@ impl Client {
         Ok(next)
     }
 
-    async fn send_patiently(&self, method: &Method, url: &Url, headers: &Extra) -> Result<Response> {
+    async fn send_patiently(&self, target: &Target, request: &Request) -> Result<Response> {
         let mut retries = Retries::new(self.settings.retry);
+        let mut renewals = 0;
         loop {
-            let failure = match self.exchange(method, url, headers).await {
-                Ok(response) if matches!(response.status, 408 | 429 | 500 | 502..=504) => {
-                    let retry_after = retry_after(&response.headers, SystemTime::now());
-                    Failure { error: response.into_error().await, retry_after }
+            let (pause, error) = match self.attempt(target, request).await {
+                Ok(response) if renewals < MAX_RENEWALS && renew(target, request, &response).await? => {
+                    renewals += 1;
+                    response.body.discard().await;
+                    continue;
+                }
+                Ok(response) if is_passing(response.status) && request.may_repeat() => {
+                    match retries.next(retry_after(&response.headers, SystemTime::now())) {
+                        Some(pause) => (pause, response.into_error().await),
+                        None => return Ok(response),
+                    }
                 }
                 Ok(response) => return Ok(response),
-                Err(error) => error.into(),
+                Err(Failure { error, was_sent }) => {
+                    let may_repeat = error.is_retryable()
+                        && request.payload.is_whole()
+                        && (request.is_idempotent() || !was_sent);
+                    match if may_repeat { retries.next(None) } else { None } {
+                        Some(pause) => (pause, error),
+                        None => return Err(error),
+                    }
+                }
             };
-            retries.pause(failure, &self.log).await?;
+            retries.rest(pause, &error, &self.log).await;
         }
     }
 
-    /// One request and its answer.
-    async fn exchange(&self, method: &Method, url: &Url, headers: &Extra) -> Result<Response> {
+    /// One request, authorized, and its answer.
+    async fn attempt(&self, target: &Target, request: &Request) -> std::result::Result<Response, Failure> {
+        let unsent = |error| Failure { error, was_sent: false };
+        let sent = |error| Failure { error, was_sent: true };
         let Settings { connector, .. } = &self.settings;
-        connector.policy.check_host(url.origin())?;
+        let Target { url, authorizer } = target;
+        connector.policy.check_host(url.origin()).map_err(unsent)?;
+        let mut request = request.clone();
+        if let Some(authorizer) = authorizer {
+            authorizer.authorize(url, &mut request).await.map_err(unsent)?;
+        }
         let seat = self.idle.seat(url.origin());
-        self.log.write(Level::Debug, "http", format_args!("{method} {url}"));
+        self.log.write(Level::Debug, "http", format_args!("{} {url}", request.method));
         loop {
-            let mut connection = match seat.take() {
+            // A server may close an idle connection at any time; whether it saw a request then, nobody knows.
+            let kept = if request.is_idempotent() { seat.take() } else { None };
+            let mut connection = match kept {
                 Some(connection) => connection,
-                None => connector.connect(url.origin()).await?,
+                None => connector.connect(url.origin()).await.map_err(unsent)?,
             };
-            let Asked::Answered(answer) = connection.ask(self.request(method, url, headers)?).await? else {
-                continue;
+            let outgoing = self.outgoing(url, &request).map_err(unsent)?;
+            let asked = connection.ask(outgoing).await.map_err(sent)?;
+            let Asked::Answered(answer) = asked else {
+                if request.payload.is_whole() {
+                    continue;
+                }
+                let error = Error::new(Kind::Unavailable, "the connection broke while the image was sent");
+                return Err(sent(error));
             };
             let (head, incoming) = answer.into_parts();
-            let length = match *method {
-                Method::HEAD => content_length(&head.headers)?,
+            let length = match request.method {
+                Method::HEAD => content_length(&head.headers).map_err(sent)?,
                 _ => incoming.size_hint().exact(),
             };
             return Ok(Response {
@@ -147,32 +192,60 @@ impl Client {
         }
     }
 
-    fn request(&self, method: &Method, url: &Url, headers: &Extra) -> Result<Request<Empty<Bytes>>> {
+    fn outgoing(&self, url: &Url, request: &Request) -> Result<http::Request<Outgoing>> {
         let proxy = self.settings.connector.plain_proxy(url.origin());
         let target = match proxy {
             Some(_) => format!("http://{}{}", url.authority(), url.request_target()),
             None => url.request_target(),
         };
-        let mut request = Request::builder()
-            .method(method)
+        let mut head = http::Request::builder()
+            .method(&request.method)
             .uri(target)
             .header(HOST, url.authority())
             .header(USER_AGENT, concat!("glance-store/", env!("CARGO_PKG_VERSION")))
             .header(ACCEPT, "*/*")
             // A compressed body would have another length than the image, and other ranges.
             .header(ACCEPT_ENCODING, "identity");
-        for (name, value) in headers {
-            request = request.header(name, value);
+        if matches!(request.method, Method::PUT | Method::POST) {
+            head = head.header(CONTENT_LENGTH, request.payload.length());
+        }
+        let asks_leave = request.payload.length() >= WORTH_ASKING;
+        if asks_leave {
+            head = head.header(EXPECT, "100-continue");
         }
         if let Some(credentials) = url.credentials() {
-            request = request.header(AUTHORIZATION, basic(credentials)?);
+            head = head.header(AUTHORIZATION, basic(credentials)?);
         }
         if let Some(credentials) = proxy.and_then(Url::credentials) {
-            request = request.header(PROXY_AUTHORIZATION, basic(credentials)?);
+            head = head.header(PROXY_AUTHORIZATION, basic(credentials)?);
         }
-        request
-            .body(Empty::new())
+        if let Some(headers) = head.headers_mut() {
+            headers.extend(request.headers.clone());
+        }
+        head.body(request.payload.outgoing(asks_leave))
             .map_err(|error| Error::new(Kind::BadUri, format!("{url} cannot be asked for: {error}")))
+    }
+}
+
+/// Whether a server that answers so may answer otherwise soon.
+fn is_passing(status: u16) -> bool {
+    matches!(status, 408 | 429 | 498 | 500 | 502..=504 | 507)
+}
+
+/// Whether a refused request can be sent again with another authorization.
+async fn renew(target: &Target, request: &Request, response: &Response) -> Result<bool> {
+    let is_refusal = matches!(response.status, 301 | 307 | 400..=499);
+    match &target.authorizer {
+        Some(authorizer) if is_refusal && request.payload.is_whole() => authorizer.renew(response).await,
+        _ => Ok(false),
+    }
+}
+
+/// Removes what proves to one server who asks, before another is asked.
+fn drop_secrets(headers: &mut HeaderMap) {
+    let secret = headers.iter().filter(|(_, value)| value.is_sensitive()).map(|(name, _)| name.clone());
+    for name in secret.collect::<Vec<_>>() {
+        headers.remove(name);
     }
 }
 
@@ -189,12 +262,12 @@ fn content_length(headers: &HeaderMap) -> Result<Option<u64>> {
     }
 }
 
-fn redirect_of(response: &Response) -> Option<&str> {
-    match response.status {
-        // A Location may hold more than ASCII; what a URL cannot have is escaped later.
-        301 | 302 | 303 | 307 | 308 => str::from_utf8(response.headers.get(LOCATION)?.as_bytes()).ok(),
-        _ => None,
+fn redirect_of<'a>(request: &Request, response: &'a Response) -> Option<&'a str> {
+    if !request.follows(response.status) {
+        return None;
     }
+    // A Location may hold more than ASCII; what a URL cannot have is escaped later.
+    str::from_utf8(response.headers.get(LOCATION)?.as_bytes()).ok()
 }
 
 #[cfg(test)]

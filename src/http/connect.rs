@@ -6,15 +6,14 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
 use http::header::{HOST, PROXY_AUTHORIZATION};
 use http::{HeaderValue, Request};
-use http_body_util::Empty;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpStream, lookup_host};
 
 use super::connection::{Asked, Connection};
 use super::error::{lost, malformed, tunnel_refused, wire, within};
+use super::payload::{Outgoing, Payload};
 use super::policy::Policy;
 use super::proxy::Proxies;
 use super::tls::Tls;
@@ -103,13 +102,15 @@ impl Connector {
 }
 
 /// The request to a proxy for a connection to `origin`.
-fn tunnel(proxy: &Url, origin: &Origin) -> Result<Request<Empty<Bytes>>> {
+fn tunnel(proxy: &Url, origin: &Origin) -> Result<Request<Outgoing>> {
     let target = authority(origin);
     let mut request = Request::connect(target.as_str()).header(HOST, target.as_str());
     if let Some(credentials) = proxy.credentials() {
         request = request.header(PROXY_AUTHORIZATION, basic(credentials)?);
     }
-    request.body(Empty::new()).map_err(|error| Error::new(Kind::BadUri, format!("{target:?}: {error}")))
+    request
+        .body(Payload::default().outgoing(false))
+        .map_err(|error| Error::new(Kind::BadUri, format!("{target:?}: {error}")))
 }
 
 fn no_tunnel() -> Error {

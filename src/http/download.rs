@@ -273,7 +273,7 @@ impl Bringer {
                     if self.position - before >= PROGRESS {
                         retries.reset();
                     }
-                    retries.pause(error.into(), self.image.client().log()).await?;
+                    retries.pause(error, self.image.client().log()).await?;
                 }
             }
         }

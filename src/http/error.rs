@@ -78,7 +78,9 @@ pub fn refused(status: u16, body: &[u8]) -> Error {
         407 => (Kind::Failed, "the proxy wants other credentials"),
         // Also what a server says that closes an idle connection just as the request comes.
         408 => (Kind::Unavailable, "it has waited too long for a request"),
-        429 => (Kind::Unavailable, "it has too many requests"),
+        413 => (Kind::StorageFull, "it takes no more"),
+        429 | 498 => (Kind::Unavailable, "it has too many requests"),
+        507 => (Kind::StorageFull, "it has no room"),
         500.. => (Kind::Unavailable, "it has a failure of its own"),
         _ => (Kind::Failed, "it refuses the request"),
     };

@@ -2,12 +2,13 @@
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use http::header::{ACCEPT_RANGES, CONTENT_RANGE, ETAG, HeaderName, IF_RANGE, LAST_MODIFIED, RANGE};
-use http::{HeaderValue, Method};
+use http::HeaderValue;
+use http::header::{ACCEPT_RANGES, CONTENT_RANGE, ETAG, IF_RANGE, LAST_MODIFIED, RANGE};
 
 use super::body::Body;
-use super::client::{Client, Extra, Response};
+use super::client::{Client, Response};
 use super::error::{changed, malformed};
+use super::request::{Request, Target};
 use super::retry::Retries;
 use super::url::Url;
 use crate::error::{Error, Kind, Result};
@@ -16,7 +17,7 @@ use crate::transfer::{Fetch, Landing};
 /// An image that is read by one or several requests.
 pub struct Image {
     client: Arc<Client>,
-    url: Url,
+    target: Target,
     /// Where redirects led to, so that not every request goes all the way.
     resolved: Mutex<Option<Url>>,
     /// What the first answer said.
@@ -43,8 +44,8 @@ pub struct Opened {
 }
 
 impl Image {
-    pub fn new(client: Arc<Client>, url: Url) -> Self {
-        Image { client, url, resolved: Mutex::new(None), identity: OnceLock::new() }
+    pub fn new(client: Arc<Client>, target: impl Into<Target>) -> Self {
+        Image { client, target: target.into(), resolved: Mutex::new(None), identity: OnceLock::new() }
     }
 
     pub fn client(&self) -> &Client {
@@ -63,7 +64,7 @@ impl Image {
 
     /// Asks for the size alone.
     pub async fn measure(&self) -> Result<u64> {
-        let head = self.client.send(&Method::HEAD, &self.url, &[]).await?;
+        let head = self.client.send(&self.target, Request::head()).await?;
         match (head.status, head.length) {
             (200..300, Some(length)) => return Ok(length),
             // Not every server answers HEAD, or knows the length then.  An URL signed for GET is
@@ -92,13 +93,13 @@ impl Image {
         if end.is_some_and(|end| end <= start) {
             return Err(Error::new(Kind::Bug, format!("an empty range {start}..{end:?} was asked for")));
         }
-        let mut headers: Vec<(HeaderName, HeaderValue)> = Vec::new();
+        let mut request = Request::get();
         if start > 0 || end.is_some() {
-            headers.push((RANGE, range_header(start, end)?));
+            request = request.with(RANGE, range_header(start, end)?);
             let validator = self.identity.get().and_then(|identity| identity.validator.clone());
-            headers.extend(validator.map(|validator| (IF_RANGE, validator)));
+            request.headers.extend(validator.map(|validator| (IF_RANGE, validator)));
         }
-        let response = self.ask(&headers).await?;
+        let response = self.ask(request).await?;
         match response.status {
             206 => self.partial(response, start, end),
             416 => self.past_the_end(response, start).await,
@@ -108,19 +109,19 @@ impl Image {
     }
 
     /// Asks where the last redirect led to and, when the image is not there any more, at its own URL.
-    async fn ask(&self, headers: &Extra) -> Result<Response> {
+    async fn ask(&self, request: Request) -> Result<Response> {
         let resolved = self.resolved.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(url) = resolved {
-            match self.client.send(&Method::GET, &url, headers).await {
-                Ok(response) if !matches!(response.status, 400..=499) || response.status == 416 => {
+            match self.client.send(&self.target.at(url), request.clone()).await {
+                Ok(response) if response.status < 400 || response.status == 416 => {
                     return Ok(response);
                 }
                 // A signed URL of an object store lives for minutes only.
                 _ => {}
             }
         }
-        let response = self.client.send(&Method::GET, &self.url, headers).await?;
-        if response.url.to_uri() != self.url.to_uri() && response.status < 300 {
+        let response = self.client.send(&self.target, request).await?;
+        if response.url.to_uri() != self.target.url.to_uri() && response.status < 300 {
             *self.resolved.lock().unwrap_or_else(PoisonError::into_inner) = Some(response.url.clone());
         }
         Ok(response)
@@ -219,7 +220,7 @@ impl Fetch for Image {
             if left > range.start {
                 retries.reset();
             }
-            retries.pause(error.into(), self.client.log()).await?;
+            retries.pause(error, self.client.log()).await?;
         }
         Ok(())
     }

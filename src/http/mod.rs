@@ -1,6 +1,8 @@
 //! The HTTP client that all drivers share: connections kept and made anew, TLS, proxies, redirects,
 //! retries; and images over it, read in order or at random, on from where a connection broke.
 
+#![allow(dead_code)]
+
 mod body;
 mod client;
 mod connect;
@@ -9,20 +11,24 @@ mod download;
 mod error;
 mod idle;
 mod image;
+mod payload;
 mod policy;
 mod proxy;
 mod random_access;
+mod request;
 mod retry;
 mod tls;
 mod url;
 
-pub use client::{Client, Settings};
+pub use client::{Client, Response, Settings};
 pub use connect::Connector;
 pub use download::{Download, Manner};
 pub use image::Image;
+pub use payload::{Feed, Payload};
 pub use policy::{Network, Policy};
 pub use proxy::Proxies;
 pub use random_access::RandomAccess;
+pub use request::{Authorizer, BoxFuture, Request, Target};
 pub use retry::RetryPolicy;
 pub use tls::{Tls, Trust};
 pub use url::{Scheme, Url};

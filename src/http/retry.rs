@@ -27,18 +27,6 @@ pub struct Retries {
     done: u32,
 }
 
-/// A request failed; the server may have said when to come back.
-pub struct Failure {
-    pub error: Error,
-    pub retry_after: Option<Duration>,
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Failure { error, retry_after: None }
-    }
-}
-
 impl Retries {
     pub fn new(policy: RetryPolicy) -> Self {
         Retries { policy, done: 0 }
@@ -49,19 +37,32 @@ impl Retries {
         self.done = 0;
     }
 
-    /// Waits for the time of the next attempt; the failure itself when there is none.
-    pub async fn pause(&mut self, failure: Failure, log: &Log) -> Result<()> {
+    /// How long to rest before the next attempt, where the server may have said when to come back; none
+    /// when there is no next one.
+    pub fn next(&mut self, asked: Option<Duration>) -> Option<Duration> {
         let RetryPolicy { retries, pause } = self.policy;
         let pause = jittered(pause.saturating_mul(1 << self.done.min(16)).min(MAX_PAUSE));
-        let pause = failure.retry_after.map_or(pause, |asked| asked.max(pause));
-        let Failure { error, .. } = failure;
-        if !error.is_retryable() || self.done >= retries || pause > MAX_PAUSE {
-            return Err(error);
+        let pause = asked.map_or(pause, |asked| asked.max(pause));
+        if self.done >= retries || pause > MAX_PAUSE {
+            return None;
         }
         self.done += 1;
-        let (done, millis) = (self.done, pause.as_millis());
-        log.write(Level::Warn, "http", format_args!("retry {done} of {retries} in {millis} ms: {error}"));
+        Some(pause)
+    }
+
+    pub async fn rest(&self, pause: Duration, error: &Error, log: &Log) {
+        let (done, all, millis) = (self.done, self.policy.retries, pause.as_millis());
+        log.write(Level::Warn, "http", format_args!("retry {done} of {all} in {millis} ms: {error}"));
         tokio::time::sleep(pause).await;
+    }
+
+    /// Waits for the time of the next attempt; the error itself when there is none.
+    pub async fn pause(&mut self, error: Error, log: &Log) -> Result<()> {
+        let pause = if error.is_retryable() { self.next(None) } else { None };
+        let Some(pause) = pause else {
+            return Err(error);
+        };
+        self.rest(pause, &error, log).await;
         Ok(())
     }
 }

@@ -1,0 +1,286 @@
+//! What requests carry: buffers that others share, sent as often as it takes, or a stream that can be
+//! sent once.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame, SizeHint};
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::time::{Instant, Sleep, sleep};
+
+use crate::error::Result;
+use crate::operation::{Doorbell, Operation};
+
+/// So little is handed to the connection at once that each time tells of progress, on slow lines too.
+const MAX_FRAME: usize = 64 << 10;
+
+/// How long a server is waited for that was asked whether it wants the payload.  One that does not know
+/// the question says nothing.
+const MAX_WAIT_FOR_LEAVE: Duration = Duration::from_secs(1);
+
+/// How many pieces of a stream may wait to be sent.
+const DEPTH: usize = 4;
+
+/// What a request carries.
+#[derive(Clone, Default)]
+pub struct Payload(Kind);
+
+#[derive(Clone, Default)]
+enum Kind {
+    #[default]
+    Nothing,
+    Held {
+        chunks: Arc<[Bytes]>,
+        length: u64,
+    },
+    Streamed {
+        /// Taken by the attempt that begins to send it.
+        stream: Arc<Mutex<Option<Stream>>>,
+        length: u64,
+    },
+}
+
+struct Stream {
+    pieces: Receiver<Bytes>,
+    bell: Arc<Doorbell>,
+}
+
+/// Where the caller's thread puts the pieces of a stream.
+pub struct Feed {
+    pieces: Sender<Bytes>,
+}
+
+impl Feed {
+    /// Waits until there is room.  False: nobody takes any more, and the request has its reason ready.
+    pub fn put(&self, op: &Operation, piece: Bytes) -> Result<bool> {
+        let mut waiting = Some(piece);
+        op.wait(|| match self.pieces.try_send(waiting.take()?) {
+            Ok(()) => Some(true),
+            Err(TrySendError::Closed(_)) => Some(false),
+            Err(TrySendError::Full(piece)) => {
+                waiting = Some(piece);
+                None
+            }
+        })
+    }
+}
+
+impl Payload {
+    /// Buffers that stay where they are until the request has its answer.
+    pub fn held(chunks: Vec<Bytes>) -> Self {
+        let length = chunks.iter().map(|chunk| chunk.len() as u64).sum();
+        Payload(Kind::Held { chunks: chunks.into(), length })
+    }
+
+    /// `length` bytes that are sent as they are fed.  Once the first was sent, the request cannot be tried
+    /// again; a feed that ends early breaks it off.
+    pub fn streamed(op: &Operation, length: u64) -> (Self, Feed) {
+        let (sender, pieces) = channel(DEPTH);
+        let stream = Stream { pieces, bell: op.bell().clone() };
+        let payload = Payload(Kind::Streamed { stream: Arc::new(Mutex::new(Some(stream))), length });
+        (payload, Feed { pieces: sender })
+    }
+
+    pub fn length(&self) -> u64 {
+        match &self.0 {
+            Kind::Nothing => 0,
+            Kind::Held { length, .. } | Kind::Streamed { length, .. } => *length,
+        }
+    }
+
+    /// The buffers, where they are at hand.
+    pub fn chunks(&self) -> Option<&[Bytes]> {
+        match &self.0 {
+            Kind::Nothing => Some(&[]),
+            Kind::Held { chunks, .. } => Some(chunks),
+            Kind::Streamed { .. } => None,
+        }
+    }
+
+    /// Whether all of it can be sent: of a stream, that nothing was sent yet.
+    pub fn is_whole(&self) -> bool {
+        match &self.0 {
+            Kind::Streamed { stream, .. } => lock(stream).is_some(),
+            _ => true,
+        }
+    }
+
+    /// The payload for one attempt, which `asks_leave` before it sends anything.
+    pub fn outgoing(&self, asks_leave: bool) -> Outgoing {
+        let source = match &self.0 {
+            Kind::Nothing => Origin::Chunks(VecDeque::new()),
+            Kind::Held { chunks, .. } => Origin::Chunks(chunks.iter().cloned().collect()),
+            Kind::Streamed { stream, .. } => Origin::Untaken(stream.clone()),
+        };
+        let left = self.length();
+        Outgoing {
+            source,
+            current: Bytes::new(),
+            left,
+            leave: asks_leave.then(|| Box::pin(sleep(MAX_WAIT_FOR_LEAVE))),
+            traffic: Arc::new(Traffic(Mutex::new(State {
+                moved: Instant::now(),
+                is_ours: false,
+                has_leave: !asks_leave,
+                is_done: left == 0,
+                waker: None,
+            }))),
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How far the payload of a request is: whether it moves, and whose turn it is.
+pub struct Traffic(Mutex<State>);
+
+struct State {
+    /// When the connection last took something.
+    moved: Instant,
+    /// It would take more, but there is nothing yet.
+    is_ours: bool,
+    has_leave: bool,
+    is_done: bool,
+    waker: Option<Waker>,
+}
+
+impl Traffic {
+    /// Since when the server has had nothing from us to wait for, and we have had nothing from it.
+    pub fn quiet_since(&self) -> Instant {
+        let state = lock(&self.0);
+        if state.is_ours { Instant::now() } else { state.moved }
+    }
+
+    /// Whether all of the payload is on its way.
+    pub fn is_done(&self) -> bool {
+        lock(&self.0).is_done
+    }
+
+    /// The server wants the payload.
+    pub fn give_leave(&self) {
+        let mut state = lock(&self.0);
+        state.has_leave = true;
+        state.moved = Instant::now();
+        if let Some(waker) = state.waker.take() {
+            waker.wake();
+        }
+    }
+}
+
+/// A payload on its way out.
+pub struct Outgoing {
+    source: Origin,
+    current: Bytes,
+    left: u64,
+    /// How long leave to send is waited for.
+    leave: Option<Pin<Box<Sleep>>>,
+    traffic: Arc<Traffic>,
+}
+
+enum Origin {
+    Chunks(VecDeque<Bytes>),
+    Untaken(Arc<Mutex<Option<Stream>>>),
+    Stream(Stream),
+}
+
+impl Outgoing {
+    pub fn traffic(&self) -> &Arc<Traffic> {
+        &self.traffic
+    }
+
+    fn poll_leave(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let mut state = lock(&self.traffic.0);
+        if state.has_leave {
+            return Poll::Ready(());
+        }
+        let is_over = self.leave.as_mut().is_none_or(|leave| leave.as_mut().poll(context).is_ready());
+        state.has_leave = is_over;
+        state.waker = Some(context.waker().clone());
+        if is_over { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// The next bytes; none when there are fewer than were promised.
+    fn poll_current(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        while self.current.is_empty() {
+            let next = match &mut self.source {
+                Origin::Chunks(chunks) => chunks.pop_front(),
+                Origin::Untaken(stream) => {
+                    let Some(stream) = lock(stream).take() else {
+                        return Poll::Ready(None);
+                    };
+                    self.source = Origin::Stream(stream);
+                    continue;
+                }
+                Origin::Stream(stream) => match stream.pieces.poll_recv(context) {
+                    Poll::Ready(piece) => {
+                        stream.bell.ring();
+                        piece
+                    }
+                    Poll::Pending => {
+                        lock(&self.traffic.0).is_ours = true;
+                        return Poll::Pending;
+                    }
+                },
+            };
+            match next {
+                Some(chunk) => self.current = chunk,
+                None => return Poll::Ready(None),
+            }
+        }
+        let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(MAX_FRAME);
+        Poll::Ready(Some(self.current.split_to(self.current.len().min(most))))
+    }
+}
+
+impl Body for Outgoing {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        if self.left == 0 {
+            return Poll::Ready(None);
+        }
+        std::task::ready!(self.poll_leave(context));
+        let Some(data) = std::task::ready!(self.poll_current(context)) else {
+            let message = format!("the source ended {} bytes too early", self.left);
+            return Poll::Ready(Some(Err(io::Error::new(io::ErrorKind::UnexpectedEof, message))));
+        };
+        self.left -= data.len() as u64;
+        let mut state = lock(&self.traffic.0);
+        state.moved = Instant::now();
+        state.is_ours = false;
+        state.is_done = self.left == 0;
+        drop(state);
+        Poll::Ready(Some(Ok(Frame::data(data))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left)
+    }
+}
+
+impl Drop for Outgoing {
+    fn drop(&mut self) {
+        // Whoever waits for room in the stream learns that nobody takes anything any more.
+        if let Origin::Stream(stream) = &mut self.source {
+            stream.pieces.close();
+            stream.bell.ring();
+        }
+    }
+}
