@@ -7,7 +7,7 @@ use http::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, LOCATION,
     PROXY_AUTHORIZATION, USER_AGENT,
 };
-use http::{HeaderValue, Method};
+use http::Method;
 use hyper::body::Body as _;
 
 use super::body::Body;
@@ -273,6 +273,7 @@ fn redirect_of<'a>(request: &Request, response: &'a Response) -> Option<&'a str>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::HeaderValue;
 
     #[test]
     fn a_length_is_one_number() {

@@ -1,7 +1,7 @@
 //! The HTTP client that all drivers share: connections kept and made anew, TLS, proxies, redirects,
 //! retries; and images over it, read in order or at random, on from where a connection broke.
 
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
 
 mod body;
 mod client;

@@ -83,7 +83,7 @@ impl Request {
         let is_read = matches!(self.method, Method::GET | Method::HEAD);
         self.is_redirected
             && match status {
-                301 | 302 | 303 => is_read,
+                301..=303 => is_read,
                 307 | 308 => self.may_repeat(),
                 _ => false,
             }
