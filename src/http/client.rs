@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use http::Method;
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, LOCATION,
     PROXY_AUTHORIZATION, USER_AGENT,
 };
-use http::Method;
 use hyper::body::Body as _;
 
 use super::body::Body;
