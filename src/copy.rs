@@ -4,9 +4,11 @@ use crate::driver::Part;
 use crate::error::Result;
 use crate::store::{Call, Image, Store};
 
-/// Stores the image at `uri` of `from` as `image_id` in `to`.
+/// Stores the image at `uri` of `from` as `image_id` in `to`.  Download and upload share the memory.
 pub fn copy(to: &Store, image_id: &str, from: &Store, uri: &str, call: Call<'_>) -> Result<Image> {
-    let mut download = from.open(&call.op, uri, Part::default(), &to.pool(&call.op))?;
+    let pool = to.pool(&call.op);
+    let half = pool.share(pool.memory() / 2);
+    let mut download = from.open(&call.op, uri, Part::default(), &half)?;
     let size = download.length();
-    to.add_source(image_id, size, download.as_mut(), call)
+    to.add_source(image_id, size, download.as_mut(), &half, call)
 }

@@ -94,8 +94,15 @@ pub trait Driver: Send + Sync {
 
     fn reader(&self, op: &Operation, location: &Location) -> Result<Box<dyn Reader>>;
 
-    /// Begins an image; nothing is visible under its name before `commit`.
-    fn begin(&self, op: &Operation, image_id: &str, size: Option<u64>) -> Result<Box<dyn Upload>>;
+    /// Begins an image; nothing is visible under its name before `publish`.  The pieces that it will be
+    /// given come from `pool`, of which it may hold the share.
+    fn begin(
+        &self,
+        op: &Operation,
+        image_id: &str,
+        size: Option<u64>,
+        pool: &Pool,
+    ) -> Result<Box<dyn Upload>>;
 
     fn delete(&self, op: &Operation, location: &Location) -> Result<()>;
 

@@ -162,20 +162,22 @@ impl Store {
         input: impl Input,
         call: Call<'_>,
     ) -> Result<Image> {
-        let mut source = ChunkReader::new(input, self.pool(&call.op), size);
-        self.add_source(image_id, size, &mut source, call)
+        let pool = self.pool(&call.op);
+        let mut source = ChunkReader::new(input, pool.clone(), size);
+        self.add_source(image_id, size, &mut source, &pool, call)
     }
 
-    /// Stores what `source` yields; nothing of it remains after any failure.
+    /// Stores what `source` yields out of buffers of `pool`; nothing of it remains after any failure.
     pub fn add_source(
         &self,
         image_id: &str,
         size: Option<u64>,
         source: &mut dyn Source,
+        pool: &Pool,
         call: Call<'_>,
     ) -> Result<Image> {
         self.check_can_add()?;
-        self.transfer(image_id, size, source, call).map_err(|error| self.adding(image_id, error))
+        self.transfer(image_id, size, source, pool, call).map_err(|error| self.adding(image_id, error))
     }
 
     fn transfer(
@@ -183,10 +185,12 @@ impl Store {
         image_id: &str,
         size: Option<u64>,
         source: &mut dyn Source,
+        pool: &Pool,
         mut call: Call<'_>,
     ) -> Result<Image> {
         call.op.check()?;
-        let upload = self.opened.driver.begin(&call.op, image_id, size)?;
+        let held = pool.share(pool.memory().saturating_sub(in_flow(pool)));
+        let upload = self.opened.driver.begin(&call.op, image_id, size, &held)?;
         let mut upload = Unfinished { store: self, image_id, op: call.op.cleanup(), upload: Some(upload) };
         let checks = std::mem::take(&mut call.checks);
         let (size, digests) = self.pump(size, &checks, &mut call, source, &mut upload)?;
@@ -392,6 +396,12 @@ impl Store {
         let uri = shorten(location.safe_uri());
         error.context(format!("{doing} {uri:?} in store {:?}", self.id()))
     }
+}
+
+/// The memory that pieces need on their way from a source to an upload: one is being read, and digests may
+/// be four behind.
+fn in_flow(pool: &Pool) -> u64 {
+    6 * pool.buffer_size() as u64
 }
 
 /// An upload that is aborted unless it comes to its end, also when something panics.

@@ -5,6 +5,7 @@ mod hex;
 mod md5;
 
 pub use hex::Hex;
+pub use md5::Md5;
 
 use digest::typenum::Unsigned;
 use digest::{DynDigest, OutputSizeUser};

@@ -44,6 +44,8 @@ pub fn for_zeroes(mut len: u64, mut each: impl FnMut(&'static [u8]) -> Result<()
 #[derive(Clone)]
 pub struct Pool {
     shared: Arc<Shared>,
+    /// How many of the bytes whoever has this may hold.
+    share: u64,
 }
 
 struct Shared {
@@ -68,6 +70,7 @@ impl Pool {
     pub fn new(op: &Operation, size: usize, memory: u64) -> Self {
         let limit = usize::try_from(memory / size.max(1) as u64).unwrap_or(usize::MAX).max(4);
         Pool {
+            share: (size as u64).saturating_mul(limit as u64),
             shared: Arc::new(Shared {
                 state: Mutex::default(),
                 returned: Condvar::new(),
@@ -79,14 +82,20 @@ impl Pool {
         }
     }
 
+    /// The same buffers for one of several that use them at the same time, and hold `share` bytes of them
+    /// at most.
+    pub fn share(&self, share: u64) -> Pool {
+        Pool { shared: self.shared.clone(), share: share.min(self.share) }
+    }
+
     /// The size of every buffer.
     pub fn buffer_size(&self) -> usize {
         self.shared.size
     }
 
-    /// How many bytes all buffers together have.
+    /// How many bytes may be held: the share, or those of all buffers.
     pub fn memory(&self) -> u64 {
-        (self.shared.size as u64).saturating_mul(self.shared.limit as u64)
+        self.share
     }
 
     /// A buffer, waiting on the caller's thread until one is free.

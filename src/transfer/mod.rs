@@ -1,11 +1,14 @@
 //! Moving bytes: from a [`Source`] through the [`Pump`] (size check, hashes, verify, progress) into a
 //! [`Sink`], in pooled buffers that everybody shares and nobody copies.
 
+#![allow(dead_code, unused_imports)]
+
 mod buffers;
 mod callbacks;
 mod chunk_reader;
 mod descriptor;
 mod hash_core;
+mod parts;
 mod pump;
 mod queue;
 mod read_ahead;
@@ -17,6 +20,7 @@ pub use callbacks::{CallbackInput, CallbackSink, WriteCallback};
 pub use chunk_reader::{ChunkReader, Input};
 pub use descriptor::{DescriptorInput, DescriptorSink, Extent, extent_at, kernel_copy};
 pub use hash_core::{Digests, HashCore};
+pub use parts::{HeldPart, PartPlan, PartUploader, StorePart, longest_part, parts_that_fit};
 pub use pump::{Progress, Pump};
 pub use queue::{AbandonOnDrop, Queue};
 pub use read_ahead::{Fetch, Landing, ReadAhead};

@@ -189,8 +189,12 @@ impl<T> Slot<T> {
         self.bell.ring();
     }
 
+    fn take(&self) -> Option<Result<T>> {
+        self.result.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
     fn wait(&self, op: &Operation) -> Result<Result<T>> {
-        op.wait(|| self.result.lock().unwrap_or_else(PoisonError::into_inner).take())
+        op.wait(|| self.take())
     }
 }
 
@@ -228,6 +232,11 @@ impl<T> Task<T> {
     /// The result, waiting for it on the caller's thread.  It can be had once.
     pub fn join(&self, op: &Operation) -> Result<T> {
         self.slot.wait(op)?
+    }
+
+    /// The result, if it is there already.  It can be had once.
+    pub fn try_join(&self) -> Option<Result<T>> {
+        self.slot.take()
     }
 }
 

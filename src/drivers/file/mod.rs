@@ -246,7 +246,13 @@ impl Driver for FileDriver {
         Ok(Box::new(FileReader::new(image)?))
     }
 
-    fn begin(&self, op: &Operation, image_id: &str, size: Option<u64>) -> Result<Box<dyn Upload>> {
+    fn begin(
+        &self,
+        op: &Operation,
+        image_id: &str,
+        size: Option<u64>,
+        _pool: &Pool,
+    ) -> Result<Box<dyn Upload>> {
         location::check_image_id(image_id)?;
         let target =
             self.target.as_ref().ok_or_else(|| Error::new(Kind::AddDisabled, "no data directory"))?;

@@ -105,7 +105,13 @@ impl Driver for HttpDriver {
         Ok(Box::new(HttpReader(ReadAhead::new(self.runtime.clone(), source, size, self.cache_memory))))
     }
 
-    fn begin(&self, _op: &Operation, _image_id: &str, _size: Option<u64>) -> Result<Box<dyn Upload>> {
+    fn begin(
+        &self,
+        _op: &Operation,
+        _image_id: &str,
+        _size: Option<u64>,
+        _pool: &Pool,
+    ) -> Result<Box<dyn Upload>> {
         Err(Error::new(Kind::AddDisabled, "an http store takes no images"))
     }
 

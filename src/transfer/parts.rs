@@ -1,0 +1,438 @@
+//! An upload in parts: each is held in shared buffers until it is stored, so that it can be sent again,
+//! and several are stored side by side.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use digest::{FixedOutput, Update};
+use tokio::sync::watch;
+
+use super::buffers::{Buffer, Piece, Pool, for_zeroes};
+use super::queue::{AbandonOnDrop, Queue};
+use super::runtime::{Runtime, Task, Worker};
+use crate::error::{Error, Kind, Result};
+use crate::hash::Md5;
+use crate::operation::Operation;
+
+/// How many pieces may wait for the digest of their part.
+const DEPTH: usize = 4;
+
+/// A piece that fills less than this share of its buffer is copied together with others, or parts of small
+/// pieces would hold many times their length.
+const DENSE: f64 = 15.0 / 16.0;
+
+/// A part of an image, held until it is stored.
+pub struct HeldPart {
+    /// From 1 on.
+    pub number: u64,
+    /// Where in the image it begins.
+    pub offset: u64,
+    pub length: u64,
+    pub chunks: Vec<Bytes>,
+    md5: watch::Receiver<Option<[u8; 16]>>,
+}
+
+impl HeldPart {
+    /// The digest of the part, waiting for it where it is still computed.
+    pub async fn md5(&self) -> Result<[u8; 16]> {
+        let mut digest = self.md5.clone();
+        let known = digest.wait_for(Option::is_some).await.ok().and_then(|digest| *digest);
+        known.ok_or_else(|| Error::new(Kind::Cancelled, "the digest of a part was given up"))
+    }
+}
+
+/// Stores parts.  Several are under way at a time, in any order.
+pub trait StorePart: Send + Sync + 'static {
+    type Receipt: Send + 'static;
+
+    fn store(&self, part: HeldPart) -> impl Future<Output = Result<Self::Receipt>> + Send;
+}
+
+/// How long parts are, and how many may be under way.
+pub trait PartPlan: Send {
+    /// The length of a part by its number, from 1 on; the last one may be shorter.
+    fn length(&self, number: u64) -> u64;
+
+    /// How many may be under way while that one is filled; 0 where it can only be filled by itself.
+    fn side_by_side(&self, number: u64) -> usize;
+}
+
+/// Cuts what it is given into parts and stores these.
+pub struct PartUploader<S: StorePart> {
+    /// Ends before what may be the last hold of the runtime, which waits for its threads.
+    digester: Digester,
+    store: Arc<S>,
+    plan: Box<dyn PartPlan>,
+    runtime: Arc<Runtime>,
+    pool: Pool,
+    part: Filling,
+    /// Small pieces, copied together, and how many bytes they are.
+    loose: Option<(Buffer, usize)>,
+    /// With their places among the receipts.
+    under_way: Vec<(usize, Task<S::Receipt>)>,
+    receipts: Vec<Option<S::Receipt>>,
+}
+
+/// The part that is being filled.
+struct Filling {
+    number: u64,
+    offset: u64,
+    room: u64,
+    chunks: Vec<Bytes>,
+}
+
+/// How many parts of `length` bytes can be held at a time in the memory that `pool` has for it; one of
+/// them is being filled.
+pub fn parts_that_fit(pool: &Pool, length: u64) -> u64 {
+    // The buffers at both ends of a part may be shared with its neighbours, and each may have some air.
+    let buffers = (length as f64 / (pool.buffer_size() as f64 * DENSE)).ceil() as u64 + 1;
+    pool.memory() / buffers.saturating_mul(pool.buffer_size() as u64).max(1)
+}
+
+/// The length of the longest parts of which `count` can be held at a time.
+pub fn longest_part(pool: &Pool, count: u64) -> u64 {
+    let buffers = (pool.memory() / count.max(1) / pool.buffer_size() as u64).saturating_sub(1);
+    (buffers as f64 * pool.buffer_size() as f64 * DENSE) as u64
+}
+
+impl<S: StorePart> PartUploader<S> {
+    pub fn new(
+        runtime: &Arc<Runtime>,
+        op: &Operation,
+        store: Arc<S>,
+        plan: Box<dyn PartPlan>,
+        pool: &Pool,
+    ) -> Result<Self> {
+        let part = Filling { number: 1, offset: 0, room: plan.length(1), chunks: Vec::new() };
+        Ok(PartUploader {
+            store,
+            plan,
+            runtime: runtime.clone(),
+            pool: pool.clone(),
+            digester: Digester::start(runtime, op)?,
+            part,
+            loose: None,
+            under_way: Vec::new(),
+            receipts: Vec::new(),
+        })
+    }
+
+    pub fn put(&mut self, op: &Operation, piece: Piece) -> Result<()> {
+        while let Some((at, result)) = self.find_ended() {
+            self.collect(at, result)?;
+        }
+        let buffer = self.pool.buffer_size();
+        match piece {
+            Piece::Data(data) if self.loose.is_none() && data.len() as f64 >= buffer as f64 * DENSE => {
+                self.append(op, data)
+            }
+            Piece::Data(data) => self.copy(op, &data),
+            Piece::Hole(length) if length < buffer as u64 => {
+                for_zeroes(length, |zeroes| self.copy(op, zeroes))
+            }
+            Piece::Hole(length) => {
+                self.pack(op)?;
+                for_zeroes(length, |zeroes| self.append(op, Bytes::from_static(zeroes)))
+            }
+        }
+    }
+
+    /// Stores what is left and returns what became of the parts, in their order.
+    pub fn finish(&mut self, op: &Operation) -> Result<Vec<S::Receipt>> {
+        self.pack(op)?;
+        if !self.part.chunks.is_empty() {
+            self.store_part(op)?;
+        }
+        while !self.under_way.is_empty() {
+            self.collect_next(op)?;
+        }
+        Ok(self.receipts.drain(..).flatten().collect())
+    }
+
+    fn copy(&mut self, op: &Operation, mut data: &[u8]) -> Result<()> {
+        while !data.is_empty() {
+            let (mut buffer, filled) = match self.loose.take() {
+                Some(loose) => loose,
+                None => (self.pool.take(op)?, 0),
+            };
+            let count = data.len().min(buffer.len() - filled);
+            buffer[filled..filled + count].copy_from_slice(&data[..count]);
+            data = &data[count..];
+            let is_full = filled + count == buffer.len();
+            self.loose = Some((buffer, filled + count));
+            if is_full {
+                self.pack(op)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Appends the small pieces that were copied together.
+    fn pack(&mut self, op: &Operation) -> Result<()> {
+        match self.loose.take() {
+            Some((buffer, filled)) => self.append(op, buffer.freeze(filled)),
+            None => Ok(()),
+        }
+    }
+
+    fn append(&mut self, op: &Operation, mut data: Bytes) -> Result<()> {
+        while !data.is_empty() {
+            let fitting = usize::try_from(self.part.room).unwrap_or(usize::MAX).min(data.len());
+            let chunk = data.split_to(fitting);
+            self.digester.update(op, chunk.clone())?;
+            self.part.room -= chunk.len() as u64;
+            self.part.chunks.push(chunk);
+            if self.part.room == 0 {
+                self.store_part(op)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn store_part(&mut self, op: &Operation) -> Result<()> {
+        let number = self.part.number;
+        while self.under_way.len() >= self.plan.side_by_side(number).max(1) {
+            self.collect_next(op)?;
+        }
+        let chunks = std::mem::take(&mut self.part.chunks);
+        let length = chunks.iter().map(|chunk| chunk.len() as u64).sum();
+        let md5 = self.digester.end_part(op)?;
+        let part = HeldPart { number, offset: self.part.offset, length, chunks, md5 };
+        let store = self.store.clone();
+        let task = self.runtime.start(op, async move { store.store(part).await })?;
+        self.under_way.push((self.receipts.len(), task));
+        self.receipts.push(None);
+        self.part.number += 1;
+        self.part.offset += length;
+        self.part.room = self.plan.length(self.part.number);
+        // Where the memory holds one part only, it is stored before the next is filled.
+        if self.plan.side_by_side(self.part.number) == 0 {
+            self.collect_next(op)?;
+        }
+        Ok(())
+    }
+
+    fn find_ended(&self) -> Option<(usize, Result<S::Receipt>)> {
+        self.under_way.iter().enumerate().find_map(|(at, (_, task))| Some((at, task.try_join()?)))
+    }
+
+    fn collect(&mut self, at: usize, result: Result<S::Receipt>) -> Result<()> {
+        let (place, _) = self.under_way.swap_remove(at);
+        self.receipts[place] = Some(result?);
+        Ok(())
+    }
+
+    /// Waits for a part to end, whichever is first.
+    fn collect_next(&mut self, op: &Operation) -> Result<()> {
+        let (at, result) = op.wait(|| self.find_ended())?;
+        self.collect(at, result)
+    }
+}
+
+/// Computes the digests of parts, one after the other, beside everything else.
+struct Digester {
+    steps: Arc<Queue<Step>>,
+    _worker: Worker<()>,
+}
+
+enum Step {
+    Data(Bytes),
+    End(watch::Sender<Option<[u8; 16]>>),
+}
+
+impl Digester {
+    fn start(runtime: &Runtime, op: &Operation) -> Result<Self> {
+        let steps = Queue::new(op, DEPTH);
+        let taken = steps.clone();
+        let worker = runtime.spawn(op, move || {
+            let steps = AbandonOnDrop(taken);
+            let mut md5 = Md5::default();
+            while let Some(step) = steps.receive() {
+                match step {
+                    Step::Data(data) => md5.update(&data),
+                    Step::End(digest) => {
+                        // Nobody may be interested any more.
+                        let _ = digest.send(Some(std::mem::take(&mut md5).finalize_fixed().into()));
+                    }
+                }
+            }
+            Ok(())
+        })?;
+        Ok(Digester { steps, _worker: worker })
+    }
+
+    fn update(&self, op: &Operation, data: Bytes) -> Result<()> {
+        self.steps.push(op, Step::Data(data))
+    }
+
+    fn end_part(&self, op: &Operation) -> Result<watch::Receiver<Option<[u8; 16]>>> {
+        let (sender, receiver) = watch::channel(None);
+        self.steps.push(op, Step::End(sender))?;
+        Ok(receiver)
+    }
+}
+
+impl Drop for Digester {
+    fn drop(&mut self) {
+        self.steps.abandon();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hash::Hex;
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    const BUFFER: usize = 1 << 10;
+
+    /// Keeps parts, and may fail one.
+    #[derive(Default)]
+    struct Shelf {
+        parts: Mutex<Vec<(u64, u64, Vec<u8>)>>,
+        failing: Option<u64>,
+        under_way: AtomicUsize,
+        most: AtomicUsize,
+    }
+
+    impl StorePart for Shelf {
+        type Receipt = (u64, String);
+
+        async fn store(&self, part: HeldPart) -> Result<(u64, String)> {
+            let under_way = self.under_way.fetch_add(1, Ordering::SeqCst) + 1;
+            self.most.fetch_max(under_way, Ordering::SeqCst);
+            let md5 = Hex::encode(&part.md5().await?).to_string();
+            // Lets the others go first.
+            tokio::time::sleep(Duration::from_millis(7 - part.number % 7)).await;
+            self.under_way.fetch_sub(1, Ordering::SeqCst);
+            if self.failing == Some(part.number) {
+                return Err(Error::new(Kind::Unavailable, "the shelf broke"));
+            }
+            let bytes = part.chunks.concat();
+            assert_eq!(bytes.len() as u64, part.length);
+            self.parts.lock().unwrap().push((part.number, part.offset, bytes));
+            Ok((part.number, md5))
+        }
+    }
+
+    struct Plan {
+        length: u64,
+        side_by_side: usize,
+    }
+
+    impl PartPlan for Plan {
+        fn length(&self, _number: u64) -> u64 {
+            self.length
+        }
+
+        fn side_by_side(&self, _number: u64) -> usize {
+            self.side_by_side
+        }
+    }
+
+    /// Hands out `image` in pieces of these lengths, one after the other, in buffers of the pool; runs of
+    /// zeros as holes where `sparse`.
+    fn upload(shelf: Shelf, plan: Plan, image: &[u8], steps: &[usize], sparse: bool) -> Result<Arc<Shelf>> {
+        let op = Operation::new(None, Some(Duration::from_secs(20)), Arc::default());
+        let pool = Pool::new(&op, BUFFER, 32 * BUFFER as u64);
+        let held = pool.share(26 * BUFFER as u64);
+        let shelf = Arc::new(shelf);
+        let mut uploader = PartUploader::new(&Runtime::shared(), &op, shelf.clone(), Box::new(plan), &held)?;
+        let (mut rest, mut steps) = (image, steps.iter().cycle());
+        while !rest.is_empty() {
+            let count = rest.len().min(*steps.next().unwrap());
+            let (data, others) = rest.split_at(count);
+            rest = others;
+            if sparse && data.iter().all(|byte| *byte == 0) {
+                uploader.put(&op, Piece::Hole(count as u64))?;
+                continue;
+            }
+            let mut buffer = pool.take(&op)?;
+            buffer[..count].copy_from_slice(data);
+            uploader.put(&op, Piece::Data(buffer.freeze(count)))?;
+        }
+        let receipts = uploader.finish(&op)?;
+        let mut parts = shelf.parts.lock().unwrap();
+        parts.sort();
+        for ((number, md5), (part, _, bytes)) in receipts.iter().zip(parts.iter()) {
+            let digest: [u8; 16] = Md5::default().chain(bytes).finalize_fixed().into();
+            assert_eq!((number, md5.as_str()), (part, Hex::encode(&digest).as_str()));
+        }
+        assert_eq!(receipts.len(), parts.len());
+        drop(parts);
+        Ok(shelf)
+    }
+
+    fn image(size: usize) -> Vec<u8> {
+        (0..size as u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8 | 1).collect()
+    }
+
+    #[test]
+    fn parts_have_their_length_and_together_are_the_image() {
+        let length = 4 * BUFFER + 64;
+        for size in [0, 1, length - 1, length, length + 1, 2 * length, 7 * length + 5] {
+            for steps in [&[BUFFER][..], &[1], &[BUFFER, 7, 1000], &[BUFFER - 1, BUFFER]] {
+                let data = image(size);
+                let plan = Plan { length: length as u64, side_by_side: 3 };
+                let shelf = upload(Shelf::default(), plan, &data, steps, false).unwrap();
+                assert!(shelf.most.load(Ordering::SeqCst) <= 3);
+                let parts = shelf.parts.lock().unwrap();
+                let lengths: Vec<usize> = parts.iter().map(|(_, _, bytes)| bytes.len()).collect();
+                let expected: Vec<usize> = data.chunks(length).map(<[u8]>::len).collect();
+                assert_eq!(lengths, expected, "{size} {steps:?}");
+                assert!(parts.iter().all(|(number, offset, bytes)| {
+                    *offset == (number - 1) * length as u64 && data[*offset as usize..].starts_with(bytes)
+                }));
+            }
+        }
+    }
+
+    #[test]
+    fn parts_are_stored_side_by_side() {
+        let plan = Plan { length: BUFFER as u64, side_by_side: 4 };
+        let shelf = upload(Shelf::default(), plan, &image(12 * BUFFER), &[BUFFER], false).unwrap();
+        assert_eq!(shelf.most.load(Ordering::SeqCst), 4);
+    }
+
+    #[test]
+    fn holes_are_zeros_and_need_no_memory() {
+        for hole in [1, 10, BUFFER - 1, BUFFER, 100 * BUFFER] {
+            let mut data = Vec::new();
+            for _ in 0..5 {
+                data.extend(image(100));
+                data.extend(vec![0; hole]);
+            }
+            let plan = Plan { length: 8 * BUFFER as u64, side_by_side: 1 };
+            let shelf = upload(Shelf::default(), plan, &data, &[100.min(hole)], true).unwrap();
+            let parts = shelf.parts.lock().unwrap();
+            let stored: Vec<u8> = parts.iter().flat_map(|(_, _, bytes)| bytes.clone()).collect();
+            assert!(stored == data, "{hole}");
+        }
+    }
+
+    #[test]
+    fn a_part_that_fails_ends_the_upload() {
+        for failing in [1, 2, 9] {
+            let shelf = Shelf { failing: Some(failing), ..Shelf::default() };
+            let plan = Plan { length: BUFFER as u64, side_by_side: 3 };
+            let error = upload(shelf, plan, &image(9 * BUFFER), &[BUFFER], false).err().unwrap();
+            assert_eq!(error.message(), "the shelf broke");
+        }
+    }
+
+    #[test]
+    fn as_many_parts_fit_as_their_buffers() {
+        let op = Operation::default();
+        let pool = Pool::new(&op, BUFFER, 64 * BUFFER as u64);
+        for count in 1..=8 {
+            let length = longest_part(&pool, count);
+            assert!(parts_that_fit(&pool, length) >= count, "{count} of {length}");
+            assert!(parts_that_fit(&pool, length + 2 * BUFFER as u64) < count.max(2), "{count}");
+        }
+        assert_eq!(longest_part(&pool, 64), 0);
+        assert_eq!(parts_that_fit(&pool.share(0), 1), 0);
+    }
+}
