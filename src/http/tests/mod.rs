@@ -7,6 +7,7 @@ mod random;
 mod secure;
 mod server;
 mod transfers;
+mod uploads;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -71,8 +72,7 @@ impl Fixture {
     }
 
     fn image(&self, url: &str) -> Image {
-        let (scheme, rest) = url.split_once("://").unwrap();
-        Image::new(self.client.clone(), Url::parse(Scheme::named(scheme).unwrap(), rest).unwrap())
+        Image::new(self.client.clone(), target(url))
     }
 
     fn get(&self, url: &str) -> Result<Vec<u8>> {
@@ -110,9 +110,23 @@ impl Fixture {
         Ok(ReadAhead::new(self.runtime.clone(), source, size, 1 << 20))
     }
 
+    /// Sends a request; the status and the body of the answer.
+    fn send(&self, target: Target, request: Request) -> Result<(u16, Vec<u8>)> {
+        let client = self.client.clone();
+        self.runtime.run(&Operation::default(), async move {
+            let answer = client.send(&target, request).await?;
+            Ok((answer.status, answer.body.read_all(1000).await?))
+        })
+    }
+
     fn logged(&self, words: &str) -> usize {
         self.lines.lock().unwrap().iter().filter(|line| line.contains(words)).count()
     }
+}
+
+fn target(url: &str) -> Target {
+    let (scheme, rest) = url.split_once("://").unwrap();
+    Url::parse(Scheme::named(scheme).unwrap(), rest).unwrap().into()
 }
 
 /// Checks kind and words of an error, and that it is one line.

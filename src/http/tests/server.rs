@@ -50,6 +50,25 @@ pub trait Wire: Read + Write + Send {}
 
 impl<T: Read + Write + Send> Wire for T {}
 
+/// A connection of which some bytes have been read ahead.
+struct Line<W: Wire>(BufReader<W>);
+
+impl<W: Wire> Read for Line<W> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.0.read(buffer)
+    }
+}
+
+impl<W: Wire> Write for Line<W> {
+    fn write(&mut self, data: &[u8]) -> std::io::Result<usize> {
+        self.0.get_mut().write(data)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.get_mut().flush()
+    }
+}
+
 type Script = dyn Fn(&Request, &mut dyn Wire) -> Then + Send + Sync;
 
 pub struct Server {
@@ -176,13 +195,13 @@ impl Shared {
     }
 
     fn talk(&self, number: usize, wire: impl Wire) {
-        let mut reader = BufReader::new(wire);
-        while let Some(request) = read_request(number, &mut reader) {
+        let mut line = Line(BufReader::new(wire));
+        while let Some(request) = read_request(number, &mut line.0) {
             self.requests.lock().unwrap().push(request.clone());
-            match (self.script)(&request, reader.get_mut()) {
+            match (self.script)(&request, &mut line) {
                 Then::Keep => {}
                 Then::Close => return,
-                Then::WaitForClose => return wait_for_close(&mut reader),
+                Then::WaitForClose => return wait_for_close(&mut line),
             }
         }
     }
@@ -219,6 +238,23 @@ fn wait_for_close(reader: &mut impl Read) {
         Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => panic!("the client forgot to close"),
         _ => {}
     }
+}
+
+/// The payload of a request, which is told to come where it asks; shorter when the client breaks off.
+pub fn receive(request: &Request, wire: &mut dyn Wire) -> Vec<u8> {
+    if request.header("expect").is_some() {
+        send(wire, b"HTTP/1.1 100 Continue\r\n\r\n");
+    }
+    receive_some(request, wire, usize::MAX)
+}
+
+/// The same without an answer to the question whether it may come, and at most `most` bytes.
+pub fn receive_some(request: &Request, wire: &mut dyn Wire, most: usize) -> Vec<u8> {
+    let length: usize = request.header("content-length").map_or(0, |length| length.parse().unwrap());
+    let mut payload = Vec::new();
+    // It may break off.
+    let _ = wire.take(length.min(most) as u64).read_to_end(&mut payload);
+    payload
 }
 
 /// Sends an answer as it is.  The client may have gone.
