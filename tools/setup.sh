@@ -25,6 +25,13 @@ nginx            nginx
 nbdkit           nbdkit
 nbdkit-plugin-dev  nbdkit.pc
 libnbd-bin       nbdcopy nbdinfo
+ceph-mon         ceph-mon
+ceph-osd         ceph-osd
+ceph-common      ceph rbd ceph-authtool
+radosgw          radosgw radosgw-admin
+python3-rados    python3-rados
+python3-rbd      python3-rbd
+curl             curl
 '
 
 has()
@@ -33,6 +40,8 @@ has()
         # No commands, but what makes an environment that can install packages, and headers.
         python3-ensurepip) python3 -m ensurepip --version ;;
         nbdkit.pc) pkg-config --exists nbdkit ;;
+        # Only the system's own Python can import them.
+        python3-rados | python3-rbd) /usr/bin/python3 -c "import ${1#python3-}" ;;
         *) PATH=$PATH:/usr/sbin:/sbin command -v "$1" ;;
     esac >/dev/null 2>&1
 }
