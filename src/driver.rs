@@ -16,7 +16,7 @@ use crate::error::Result;
 use crate::location::{Location, StorageUri};
 use crate::log::Log;
 use crate::operation::Operation;
-use crate::transfer::{Pool, Runtime, Sink, Source};
+use crate::transfer::{PartDigests, Pool, Runtime, Sink, Source};
 
 /// A kind of backend, as the list of drivers knows it.
 pub struct Registration {
@@ -112,6 +112,11 @@ pub trait Driver: Send + Sync {
 /// An image on its way into a store.  After the last byte the facade calls `prepare` and `publish`; after
 /// any failure, of these as well, it calls `abort`.
 pub trait Upload: Sink {
+    /// Where the digests of the image's parts are waited for, by an upload that sends or checks them.
+    fn part_digests(&self) -> Option<Arc<PartDigests>> {
+        None
+    }
+
     /// Brings everything to where only the name is missing.  Cancel and deadline still apply.
     fn prepare(&mut self, op: &Operation) -> Result<()>;
 

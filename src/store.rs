@@ -14,7 +14,7 @@ use crate::log::{Level, Log};
 use crate::operation::{Cancel, Context, Operation};
 use crate::transfer::{
     CallbackInput, CallbackSink, ChunkReader, DescriptorInput, DescriptorSink, Digests, Discard, HashCore,
-    Input, Piece, Pool, Progress, Pump, Runtime, Sink, Source, WriteCallback, kernel_copy,
+    Input, PartDigests, Piece, Pool, Progress, Pump, Runtime, Sink, Source, WriteCallback, kernel_copy,
 };
 
 /// Told how many bytes are done and, where known, how many there are; false stops the call.
@@ -191,9 +191,10 @@ impl Store {
         call.op.check()?;
         let held = pool.share(pool.memory().saturating_sub(in_flow(pool)));
         let upload = self.opened.driver.begin(&call.op, image_id, size, &held)?;
+        let parts = upload.part_digests();
         let mut upload = Unfinished { store: self, image_id, op: call.op.cleanup(), upload: Some(upload) };
         let checks = std::mem::take(&mut call.checks);
-        let (size, digests) = self.pump(size, &checks, &mut call, source, &mut upload)?;
+        let (size, digests) = self.pump(size, &checks, parts, &mut call, source, &mut upload)?;
         checks.verify(&digests)?;
         let stored = upload.commit(&call.op)?;
         let mut metadata = stored.metadata;
@@ -226,13 +227,14 @@ impl Store {
         &self,
         promised: Option<u64>,
         checks: &Checks,
+        parts: Option<Arc<PartDigests>>,
         call: &mut Call<'_>,
         source: &mut dyn Source,
         sink: &mut dyn Sink,
     ) -> Result<(u64, Digests)> {
         let pump = Pump {
             promised,
-            hashes: HashCore::start(&self.runtime, &call.op, &checks.algorithms())?,
+            hashes: HashCore::start(&self.runtime, &call.op, &checks.algorithms(), parts)?,
             verify: call.verify.as_deref_mut().map(|verify| verify as _),
             progress: Progress::new(call.progress.as_deref_mut().map(|progress| progress as _), promised),
         };
@@ -308,7 +310,7 @@ impl Store {
         call: &mut Call<'_>,
     ) -> Result<()> {
         let checks = std::mem::take(&mut call.checks);
-        self.pump(download.length(), &checks, call, download, sink)
+        self.pump(download.length(), &checks, None, call, download, sink)
             .and_then(|(_, digests)| checks.verify(&digests))
             .map_err(|error| self.at_uri("get", uri, error))
     }
@@ -338,7 +340,7 @@ impl Store {
         let mut download = self.open(&call.op, uri, Part::default(), &self.pool(&call.op))?;
         let checks = std::mem::take(&mut call.checks);
         let (size, digests) = self
-            .pump(download.length(), &checks, &mut call, download.as_mut(), &mut Discard)
+            .pump(download.length(), &checks, None, &mut call, download.as_mut(), &mut Discard)
             .and_then(|(size, digests)| checks.verify(&digests).map(|()| (size, digests)))
             .map_err(|error| self.at("examine", &location, error))?;
         Ok(self.image(location, size, Map::new(), &checks, &digests))

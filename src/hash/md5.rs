@@ -24,11 +24,11 @@ digest::buffer_fixed!(
 #[derive(Clone)]
 pub struct Md5Core {
     blocks: u64,
-    state: [u32; 4],
+    state: [[u32; 4]; 1],
 }
 
 /// RFC 1321, section 3.3.
-const INITIAL_STATE: [u32; 4] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476];
+pub const INITIAL_STATE: [u32; 4] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476];
 
 /// RFC 1321, section 3.4: the table T, 4294967296 times the sines of 1 to 64.
 const SINES: [u32; 64] = [
@@ -113,7 +113,18 @@ const fn word(step: usize) -> usize {
 }
 
 #[inline(always)]
-fn step<const STEP: usize>(state: &mut [u32; 4], message: &[u32; 16], sines: &[u32; 64]) {
+fn step<const STEP: usize, const CHAINS: usize>(
+    states: &mut [[u32; 4]; CHAINS],
+    message: &[u32; 16],
+    sines: &[u32; 64],
+) {
+    for state in states {
+        step_of_one::<STEP>(state, message, sines);
+    }
+}
+
+#[inline(always)]
+fn step_of_one<const STEP: usize>(state: &mut [u32; 4], message: &[u32; 16], sines: &[u32; 64]) {
     let at = |register: usize| (64 + register - STEP) % 4;
     let (a, b, c, d) = (state[at(0)], state[at(1)], state[at(2)], state[at(3)]);
     // All that does not wait for the step before, which made b.
@@ -129,31 +140,42 @@ fn step<const STEP: usize>(state: &mut [u32; 4], message: &[u32; 16], sines: &[u
 }
 
 macro_rules! steps {
-    ($state:ident, $message:ident, $sines:ident: $($four:literal)*) => {$(
-        step::<{ 4 * $four }>(&mut $state, &$message, $sines);
-        step::<{ 4 * $four + 1 }>(&mut $state, &$message, $sines);
-        step::<{ 4 * $four + 2 }>(&mut $state, &$message, $sines);
-        step::<{ 4 * $four + 3 }>(&mut $state, &$message, $sines);
+    ($states:ident, $message:ident, $sines:ident: $($four:literal)*) => {$(
+        step::<{ 4 * $four }, CHAINS>(&mut $states, &$message, $sines);
+        step::<{ 4 * $four + 1 }, CHAINS>(&mut $states, &$message, $sines);
+        step::<{ 4 * $four + 2 }, CHAINS>(&mut $states, &$message, $sines);
+        step::<{ 4 * $four + 3 }, CHAINS>(&mut $states, &$message, $sines);
     )*};
 }
 
-fn compress(state: &mut [u32; 4], blocks: &[[u8; 64]]) {
+/// Takes every chain over the same blocks.  A processor has time for two while one step waits for the
+/// other, so that the second costs next to nothing.
+pub fn compress<const CHAINS: usize>(states: &mut [[u32; 4]; CHAINS], blocks: &[[u8; 64]]) {
     // Hides from the compiler that these are constants, or it would add them last.
     let sines = black_box(&SINES);
     for block in blocks {
         let (words, _) = block.as_chunks::<4>();
         let message: [u32; 16] = std::array::from_fn(|index| u32::from_le_bytes(words[index]));
-        let mut next = *state;
+        let mut next = *states;
         steps!(next, message, sines: 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
-        for (register, added) in state.iter_mut().zip(next) {
-            *register = register.wrapping_add(added);
+        for (register, added) in states.as_flattened_mut().iter_mut().zip(next.as_flattened()) {
+            *register = register.wrapping_add(*added);
         }
     }
 }
 
+/// The bytes of a final state.
+pub fn output(state: &[u32; 4]) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    for (four, register) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(state) {
+        *four = register.to_le_bytes();
+    }
+    bytes
+}
+
 impl Default for Md5Core {
     fn default() -> Self {
-        Md5Core { blocks: 0, state: INITIAL_STATE }
+        Md5Core { blocks: 0, state: [INITIAL_STATE] }
     }
 }
 
@@ -189,9 +211,7 @@ impl FixedOutputCore for Md5Core {
         let bytes = self.blocks.wrapping_mul(U64::U64).wrapping_add(buffer.get_pos() as u64);
         let state = &mut self.state;
         buffer.len64_padding_le(bytes.wrapping_mul(8), |block| compress(state, &[block.0]));
-        for (out, register) in out.chunks_exact_mut(4).zip(self.state) {
-            out.copy_from_slice(&register.to_le_bytes());
-        }
+        out.copy_from_slice(&output(&self.state[0]));
     }
 }
 

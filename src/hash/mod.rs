@@ -3,9 +3,10 @@
 
 mod hex;
 mod md5;
+mod parted_md5;
 
 pub use hex::Hex;
-pub use md5::Md5;
+pub use parted_md5::PartedMd5;
 
 use digest::typenum::Unsigned;
 use digest::{DynDigest, OutputSizeUser};

@@ -5,18 +5,12 @@ use std::future::Future;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use digest::{FixedOutput, Update};
-use tokio::sync::watch;
 
 use super::buffers::{Buffer, Piece, Pool, for_zeroes};
-use super::queue::{AbandonOnDrop, Queue};
-use super::runtime::{Runtime, Task, Worker};
-use crate::error::{Error, Kind, Result};
-use crate::hash::Md5;
+use super::part_digests::PartDigests;
+use super::runtime::{Runtime, Task};
+use crate::error::Result;
 use crate::operation::Operation;
-
-/// How many pieces may wait for the digest of their part.
-const DEPTH: usize = 4;
 
 /// A piece that fills less than this share of its buffer is copied together with others, or parts of small
 /// pieces would hold many times their length.
@@ -30,15 +24,13 @@ pub struct HeldPart {
     pub offset: u64,
     pub length: u64,
     pub chunks: Vec<Bytes>,
-    md5: watch::Receiver<Option<[u8; 16]>>,
+    digests: Arc<PartDigests>,
 }
 
 impl HeldPart {
     /// The digest of the part, waiting for it where it is still computed.
     pub async fn md5(&self) -> Result<[u8; 16]> {
-        let mut digest = self.md5.clone();
-        let known = digest.wait_for(Option::is_some).await.ok().and_then(|digest| *digest);
-        known.ok_or_else(|| Error::new(Kind::Cancelled, "the digest of a part was given up"))
+        self.digests.wait(self.number).await
     }
 }
 
@@ -50,8 +42,9 @@ pub trait StorePart: Send + Sync + 'static {
 }
 
 /// How long parts are, and how many may be under way.
-pub trait PartPlan: Send {
-    /// The length of a part by its number, from 1 on; the last one may be shorter.
+pub trait PartPlan: Send + Sync {
+    /// The length of a part by its number, from 1 on, which is rounded down to a multiple of 64; the last one
+    /// may be shorter.
     fn length(&self, number: u64) -> u64;
 
     /// How many may be under way while that one is filled; 0 where it can only be filled by itself.
@@ -60,10 +53,9 @@ pub trait PartPlan: Send {
 
 /// Cuts what it is given into parts and stores these.
 pub struct PartUploader<S: StorePart> {
-    /// Ends before what may be the last hold of the runtime, which waits for its threads.
-    digester: Digester,
     store: Arc<S>,
-    plan: Box<dyn PartPlan>,
+    plan: Arc<dyn PartPlan>,
+    digests: Arc<PartDigests>,
     runtime: Arc<Runtime>,
     pool: Pool,
     part: Filling,
@@ -97,25 +89,25 @@ pub fn longest_part(pool: &Pool, count: u64) -> u64 {
 }
 
 impl<S: StorePart> PartUploader<S> {
-    pub fn new(
-        runtime: &Arc<Runtime>,
-        op: &Operation,
-        store: Arc<S>,
-        plan: Box<dyn PartPlan>,
-        pool: &Pool,
-    ) -> Result<Self> {
-        let part = Filling { number: 1, offset: 0, room: plan.length(1), chunks: Vec::new() };
-        Ok(PartUploader {
+    pub fn new(runtime: &Arc<Runtime>, store: Arc<S>, plan: Arc<dyn PartPlan>, pool: &Pool) -> Self {
+        let digests = PartDigests::new(plan.clone());
+        let part = Filling { number: 1, offset: 0, room: digests.length(1), chunks: Vec::new() };
+        PartUploader {
             store,
             plan,
+            digests,
             runtime: runtime.clone(),
             pool: pool.clone(),
-            digester: Digester::start(runtime, op)?,
             part,
             loose: None,
             under_way: Vec::new(),
             receipts: Vec::new(),
-        })
+        }
+    }
+
+    /// Where the parts expect their digests from the hash core.
+    pub fn digests(&self) -> &Arc<PartDigests> {
+        &self.digests
     }
 
     pub fn put(&mut self, op: &Operation, piece: Piece) -> Result<()> {
@@ -180,7 +172,6 @@ impl<S: StorePart> PartUploader<S> {
         while !data.is_empty() {
             let fitting = usize::try_from(self.part.room).unwrap_or(usize::MAX).min(data.len());
             let chunk = data.split_to(fitting);
-            self.digester.update(op, chunk.clone())?;
             self.part.room -= chunk.len() as u64;
             self.part.chunks.push(chunk);
             if self.part.room == 0 {
@@ -197,15 +188,15 @@ impl<S: StorePart> PartUploader<S> {
         }
         let chunks = std::mem::take(&mut self.part.chunks);
         let length = chunks.iter().map(|chunk| chunk.len() as u64).sum();
-        let md5 = self.digester.end_part(op)?;
-        let part = HeldPart { number, offset: self.part.offset, length, chunks, md5 };
+        let digests = self.digests.clone();
+        let part = HeldPart { number, offset: self.part.offset, length, chunks, digests };
         let store = self.store.clone();
         let task = self.runtime.start(op, async move { store.store(part).await })?;
         self.under_way.push((self.receipts.len(), task));
         self.receipts.push(None);
         self.part.number += 1;
         self.part.offset += length;
-        self.part.room = self.plan.length(self.part.number);
+        self.part.room = self.digests.length(self.part.number);
         // Where the memory holds one part only, it is stored before the next is filled.
         if self.plan.side_by_side(self.part.number) == 0 {
             self.collect_next(op)?;
@@ -230,59 +221,12 @@ impl<S: StorePart> PartUploader<S> {
     }
 }
 
-/// Computes the digests of parts, one after the other, beside everything else.
-struct Digester {
-    steps: Arc<Queue<Step>>,
-    _worker: Worker<()>,
-}
-
-enum Step {
-    Data(Bytes),
-    End(watch::Sender<Option<[u8; 16]>>),
-}
-
-impl Digester {
-    fn start(runtime: &Runtime, op: &Operation) -> Result<Self> {
-        let steps = Queue::new(op, DEPTH);
-        let taken = steps.clone();
-        let worker = runtime.spawn(op, move || {
-            let steps = AbandonOnDrop(taken);
-            let mut md5 = Md5::default();
-            while let Some(step) = steps.receive() {
-                match step {
-                    Step::Data(data) => md5.update(&data),
-                    Step::End(digest) => {
-                        // Nobody may be interested any more.
-                        let _ = digest.send(Some(std::mem::take(&mut md5).finalize_fixed().into()));
-                    }
-                }
-            }
-            Ok(())
-        })?;
-        Ok(Digester { steps, _worker: worker })
-    }
-
-    fn update(&self, op: &Operation, data: Bytes) -> Result<()> {
-        self.steps.push(op, Step::Data(data))
-    }
-
-    fn end_part(&self, op: &Operation) -> Result<watch::Receiver<Option<[u8; 16]>>> {
-        let (sender, receiver) = watch::channel(None);
-        self.steps.push(op, Step::End(sender))?;
-        Ok(receiver)
-    }
-}
-
-impl Drop for Digester {
-    fn drop(&mut self) {
-        self.steps.abandon();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::{Error, Kind};
     use crate::hash::Hex;
+    use crate::transfer::HashCore;
     use std::sync::Mutex;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Duration;
@@ -340,26 +284,32 @@ mod tests {
         let pool = Pool::new(&op, BUFFER, 32 * BUFFER as u64);
         let held = pool.share(26 * BUFFER as u64);
         let shelf = Arc::new(shelf);
-        let mut uploader = PartUploader::new(&Runtime::shared(), &op, shelf.clone(), Box::new(plan), &held)?;
+        let runtime = Runtime::shared();
+        let mut uploader = PartUploader::new(&runtime, shelf.clone(), Arc::new(plan), &held);
+        let hashes = HashCore::start(&runtime, &op, &[], Some(uploader.digests().clone()))?;
         let (mut rest, mut steps) = (image, steps.iter().cycle());
         while !rest.is_empty() {
             let count = rest.len().min(*steps.next().unwrap());
             let (data, others) = rest.split_at(count);
             rest = others;
             if sparse && data.iter().all(|byte| *byte == 0) {
+                hashes.update(&op, &Piece::Hole(count as u64))?;
                 uploader.put(&op, Piece::Hole(count as u64))?;
                 continue;
             }
             let mut buffer = pool.take(&op)?;
             buffer[..count].copy_from_slice(data);
-            uploader.put(&op, Piece::Data(buffer.freeze(count)))?;
+            let piece = Piece::Data(buffer.freeze(count));
+            hashes.update(&op, &piece)?;
+            uploader.put(&op, piece)?;
         }
+        hashes.finish(&op)?;
         let receipts = uploader.finish(&op)?;
         let mut parts = shelf.parts.lock().unwrap();
         parts.sort();
         for ((number, md5), (part, _, bytes)) in receipts.iter().zip(parts.iter()) {
-            let digest: [u8; 16] = Md5::default().chain(bytes).finalize_fixed().into();
-            assert_eq!((number, md5.as_str()), (part, Hex::encode(&digest).as_str()));
+            use md5::Digest;
+            assert_eq!((number, md5.as_str()), (part, Hex::encode(&md5::Md5::digest(bytes)).as_str()));
         }
         assert_eq!(receipts.len(), parts.len());
         drop(parts);
