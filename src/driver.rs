@@ -25,7 +25,8 @@ pub struct Registration {
     /// The name of the Python class that old configurations give instead.
     pub alias: &'static str,
     pub schemes: &'static [&'static str],
-    pub options: &'static [OptionSpec],
+    /// The tables of its options.
+    pub options: &'static [&'static [OptionSpec]],
     /// Opens a store.  Only what makes reading impossible fails.  No network: nothing limits its time.
     pub open: fn(StoreContext<'_>) -> Result<Opened>,
 }

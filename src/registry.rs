@@ -240,7 +240,7 @@ fn find_driver(name: &str) -> std::result::Result<&'static Registration, Unknown
 /// Every key in a group of ours must be known to some driver: deployments leave the options of drivers
 /// in that they do not use, but a misspelt one must not go unnoticed.
 fn check_keys(config: &Config, entries: &[Entry]) -> Result<()> {
-    let drivers = DRIVERS.iter().map(|driver| driver.options);
+    let drivers = DRIVERS.iter().flat_map(|driver| driver.options).copied();
     let known: Vec<&'static [OptionSpec]> = drivers.chain([TRANSFER]).collect();
     let known_with = |own: &'static [OptionSpec]| [&known[..], &[own]].concat();
     config.check_known(BACKEND_DEFAULTS, &known)?;
@@ -287,7 +287,7 @@ fn open_store(
         true => Scope::new(&[group, BACKEND_DEFAULTS]),
         false => Scope::new(&[group]),
     };
-    let options = config.resolve(&scope, &[entry.registration.options, TRANSFER, STORE])?;
+    let options = config.resolve(&scope, &[entry.registration.options, &[TRANSFER, STORE]].concat())?;
     let weight = options.int("weight").unwrap_or_default();
     let identity = Identity {
         id: entry.id.clone(),

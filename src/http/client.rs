@@ -30,6 +30,8 @@ pub struct Settings {
     pub max_redirects: u32,
     /// Whether a redirect may lead from https to http.
     pub allow_downgrade: bool,
+    /// What the names of the options begin with that these settings come from.
+    pub prefix: &'static str,
 }
 
 /// A client: what all requests of one store share.
@@ -79,6 +81,10 @@ impl Client {
         &self.log
     }
 
+    pub fn prefix(&self) -> &'static str {
+        self.settings.prefix
+    }
+
     pub fn retry_policy(&self) -> RetryPolicy {
         self.settings.retry
     }
@@ -110,8 +116,9 @@ impl Client {
         })?;
         let is_downgrade = (url.origin().scheme, next.origin().scheme) == (Scheme::Https, Scheme::Http);
         if is_downgrade && !self.settings.allow_downgrade {
-            let message =
-                format!("the redirect from {url} leads to plain http, which http_allow_downgrade forbids");
+            let message = format!(
+                "the redirect from {url} leads to plain http, which only http_allow_downgrade of an http store allows"
+            );
             return Err(Error::new(Kind::Forbidden, message));
         }
         Ok(next)

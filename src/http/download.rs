@@ -96,7 +96,8 @@ impl Download {
         let end = length.map(|length| offset.saturating_add(length)).filter(|end| *end > offset);
         let deadline = manner.limit.and_then(|limit| Instant::now().checked_add(limit));
         let (asked, limit) = (image.clone(), manner.limit);
-        let opening = async move { within_total(limit, deadline, asked.open(offset, end)).await };
+        let prefix = image.client().prefix();
+        let opening = async move { within_total(prefix, limit, deadline, asked.open(offset, end)).await };
         let first = runtime.run(op, opening)?;
         let end = match image.size() {
             Some(size) => Some(end.unwrap_or(size).min(size).max(offset)),
@@ -155,9 +156,10 @@ impl Download {
             end: shared_end.clone(),
         };
         let (first, limit, deadline) = (self.first.take(), self.manner.limit, self.deadline);
+        let prefix = self.image.client().prefix();
         let task = self
             .runtime
-            .start(op, async move { within_total(limit, deadline, bringer.bring(first)).await })?;
+            .start(op, async move { within_total(prefix, limit, deadline, bringer.bring(first)).await })?;
         self.under_way.push_back(Segment { pieces, end: shared_end, task });
         self.position = end;
         Ok(true)
@@ -186,11 +188,11 @@ impl Download {
 
     /// A server that finds several connections too many, and refuses or drops them, is asked by one.
     fn go_on_alone(&mut self, error: &Error) {
-        let log = self.image.client().log();
-        log.write(
+        let client = self.image.client();
+        client.log().write(
             Level::Warn,
             "http",
-            format_args!("going on with one connection (see http_connections): {error}"),
+            format_args!("going on with one connection (see {}_connections): {error}", client.prefix()),
         );
         self.under_way.clear();
         self.position = self.delivered;
@@ -229,12 +231,13 @@ impl Source for Download {
 }
 
 async fn within_total<T>(
+    prefix: &str,
     limit: Option<Duration>,
     deadline: Option<Instant>,
     work: impl Future<Output = Result<T>>,
 ) -> Result<T> {
     let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-    let spent = |_| over_total(limit.unwrap_or_default());
+    let spent = |_| over_total(prefix, limit.unwrap_or_default());
     within(left, spent, work).await
 }
 

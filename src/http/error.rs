@@ -51,9 +51,10 @@ pub fn changed(how: fmt::Arguments<'_>) -> Error {
 }
 
 /// A transfer, or a fetch of random reads, has used up its time.
-pub fn over_total(limit: Duration) -> Error {
+pub fn over_total(prefix: &str, limit: Duration) -> Error {
     let seconds = limit.as_secs_f64();
-    Error::new(Kind::Timeout, format!("the transfer took longer than {seconds} s (see http_total_timeout)"))
+    let message = format!("the transfer took longer than {seconds} s (see {prefix}_total_timeout)");
+    Error::new(Kind::Timeout, message)
 }
 
 /// Waits for `work`, but not longer than `limit`.

@@ -80,14 +80,20 @@ impl Network {
 }
 
 /// What locations may reach.
-#[derive(Default)]
 pub struct Policy {
+    /// What the names of the options begin with that say this.
+    prefix: &'static str,
     /// None may be reached but these; empty: all.  `.example.org` is every host below that domain.
     pub allowed_hosts: Vec<String>,
     pub denied_networks: Vec<Network>,
 }
 
 impl Policy {
+    /// Everything may be reached.
+    pub fn new(prefix: &'static str) -> Self {
+        Policy { prefix, allowed_hosts: Vec::new(), denied_networks: Vec::new() }
+    }
+
     /// Adds a host that may be reached.
     pub fn allow(&mut self, name: &str) -> std::result::Result<(), String> {
         if !means_host(name) {
@@ -103,7 +109,7 @@ impl Policy {
         let host = origin.host.as_str();
         if !self.allowed_hosts.is_empty() && !self.allowed_hosts.iter().any(|allowed| matches(allowed, host))
         {
-            let message = format!("the host {host:?} is not one of http_allowed_hosts");
+            let message = format!("the host {host:?} is not one of {}_allowed_hosts", self.prefix);
             return Err(Error::new(Kind::Forbidden, message));
         }
         match host.trim_end_matches('.').parse() {
@@ -111,7 +117,8 @@ impl Policy {
             // A proxy may take for an address what is none here.
             Err(_) if ends_in_number(host) && !self.denied_networks.is_empty() => {
                 let message = format!(
-                    "the host {host:?} is no address that http_denied_addresses can check (write IPv4 addresses as four decimal numbers)"
+                    "the host {host:?} is no address that {}_denied_addresses can check (write IPv4 addresses as four decimal numbers)",
+                    self.prefix
                 );
                 Err(Error::new(Kind::Forbidden, message))
             }
@@ -130,7 +137,7 @@ impl Policy {
         });
         let mut meant = std::iter::once(bits).chain(embedded);
         if meant.any(|bits| self.denied_networks.iter().any(|network| network.holds(bits))) {
-            let message = format!("the address {address} of {host:?} is in http_denied_addresses");
+            let message = format!("the address {address} of {host:?} is in {}_denied_addresses", self.prefix);
             return Err(Error::new(Kind::Forbidden, message));
         }
         Ok(())
@@ -172,7 +179,7 @@ mod tests {
 
     fn denied(words: &[&str], address: &str) -> bool {
         let denied_networks = words.iter().flat_map(|word| Network::parse(word).unwrap()).collect();
-        let policy = Policy { denied_networks, ..Policy::default() };
+        let policy = Policy { denied_networks, ..Policy::new("http") };
         let result = policy.check_address("host", address.parse().unwrap());
         if let Err(error) = &result {
             assert_eq!(error.kind(), Kind::Forbidden);
@@ -238,7 +245,7 @@ mod tests {
 
     #[test]
     fn hosts_that_only_some_take_for_addresses_are_denied_with_addresses() {
-        let careful = Policy { denied_networks: Network::parse("loopback").unwrap(), ..Policy::default() };
+        let careful = Policy { denied_networks: Network::parse("loopback").unwrap(), ..Policy::new("http") };
         let check = |policy: &Policy, host: &str| {
             policy.check_host(&Origin { scheme: Scheme::Http, host: host.into(), port: 80 })
         };
@@ -256,7 +263,7 @@ mod tests {
             "a.1",
         ] {
             assert_eq!(check(&careful, host).unwrap_err().kind(), Kind::Forbidden, "{host}");
-            check(&Policy::default(), host).unwrap_or_else(|error| panic!("{error}"));
+            check(&Policy::new("http"), host).unwrap_or_else(|error| panic!("{error}"));
         }
         for host in ["192.0.2.1", "192.0.2.1.", "1.example", "0x7f.example.", "x0", "0xg", "beef"] {
             check(&careful, host).unwrap_or_else(|error| panic!("{error}"));
@@ -298,7 +305,7 @@ mod tests {
             "bücher.example",
             "a b",
         ] {
-            assert!(Policy::default().allow(name).unwrap_err().contains("means no host"), "{name}");
+            assert!(Policy::new("http").allow(name).unwrap_err().contains("means no host"), "{name}");
         }
     }
 
@@ -308,7 +315,7 @@ mod tests {
             allowed_hosts: ["Mirror.example", "*.images.example", ".cdn.example", "192.0.2.1", "[::1]"]
                 .map(str::to_owned)
                 .to_vec(),
-            ..Policy::default()
+            ..Policy::new("http")
         };
         let allows =
             |host: &str| policy.check_host(&Origin { scheme: Scheme::Http, host: host.into(), port: 80 });

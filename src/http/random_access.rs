@@ -15,6 +15,7 @@ pub struct RandomAccess {
 
 impl Fetch for RandomAccess {
     async fn fetch(&self, landing: &mut Landing) -> Result<()> {
-        within(self.limit, over_total, self.image.fetch(landing)).await
+        let prefix = self.image.client().prefix();
+        within(self.limit, |limit| over_total(prefix, limit), self.image.fetch(landing)).await
     }
 }

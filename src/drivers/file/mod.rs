@@ -39,7 +39,7 @@ pub static REGISTRATION: Registration = Registration {
     name: "file",
     alias: "glance.store.filesystem.Store",
     schemes: location::SCHEMES,
-    options: options::OPTIONS,
+    options: &[options::OPTIONS],
     open,
 };
 

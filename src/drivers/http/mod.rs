@@ -19,7 +19,7 @@ pub static REGISTRATION: Registration = Registration {
     name: "http",
     alias: "glance.store.http.Store",
     schemes: location::SCHEMES,
-    options: options::OPTIONS,
+    options: &[options::OPTIONS, options::CLIENT_OPTIONS],
     open,
 };
 
@@ -40,8 +40,8 @@ fn open(context: StoreContext<'_>) -> Result<Opened> {
     let client = Arc::new(Client::new(options::settings(options)?, log));
     let driver = HttpDriver {
         client,
-        manner: options::manner(options),
-        cache_memory: options::cache_memory(options),
+        manner: options::client(options).manner(),
+        cache_memory: options::client(options).cache_memory(),
         runtime,
     };
     Ok(Opened {

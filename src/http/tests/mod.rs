@@ -12,6 +12,8 @@ mod uploads;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use super::connect::Connector;
+use super::policy::Policy;
 use super::*;
 use crate::error::{Error, Kind, Result};
 use crate::log::Log;
@@ -35,13 +37,14 @@ fn settings() -> Settings {
         connector: Connector {
             tls: Tls::new(Trust::System).unwrap(),
             proxies: Proxies::default(),
-            policy: Policy::default(),
+            policy: Policy::new("http"),
             connect_timeout: patience,
             read_timeout: patience,
         },
         retry: RetryPolicy { retries: 2, pause: Duration::ZERO },
         max_redirects: 5,
         allow_downgrade: false,
+        prefix: "http",
     }
 }
 

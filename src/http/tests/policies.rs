@@ -1,5 +1,6 @@
 //! Whom a client may reach, and by which way.
 
+use super::super::policy::Network;
 use super::server::{Server, answer};
 use super::*;
 
