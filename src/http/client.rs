@@ -18,6 +18,7 @@ use super::idle::Idle;
 use super::payload::Outgoing;
 use super::request::{Request, Target};
 use super::retry::{Retries, RetryPolicy, retry_after};
+use super::sent::Sent;
 use super::url::{Scheme, Url};
 use crate::error::{Error, Kind, Result};
 use crate::log::{Level, Log};
@@ -62,13 +63,15 @@ pub struct Response {
     pub length: Option<u64>,
     /// Where the answer came from, after all redirects.
     pub url: Url,
+    pub sent: Sent,
     pub body: Body,
 }
 
 impl Response {
     /// The error that the answer is.
     pub async fn into_error(mut self) -> Error {
-        refused(self.status, &self.body.read_some(READ_BODY).await)
+        let said = self.body.read_some(READ_BODY).await;
+        refused(self.status, self.sent.repeatable(&said).as_bytes())
     }
 }
 
@@ -128,7 +131,7 @@ impl Client {
         let mut retries = Retries::new(self.settings.retry);
         let mut renewals = 0;
         loop {
-            let (pause, error) = match self.attempt(target, request).await {
+            let (pause, error) = match self.attempt(target, request, renewals).await {
                 Ok(response) if renewals < MAX_RENEWALS && renew(target, request, &response).await? => {
                     renewals += 1;
                     response.body.discard().await;
@@ -156,7 +159,12 @@ impl Client {
     }
 
     /// One request, authorized, and its answer.
-    async fn attempt(&self, target: &Target, request: &Request) -> std::result::Result<Response, Failure> {
+    async fn attempt(
+        &self,
+        target: &Target,
+        request: &Request,
+        renewals: usize,
+    ) -> std::result::Result<Response, Failure> {
         let unsent = |error| Failure { error, was_sent: false };
         let sent = |error| Failure { error, was_sent: true };
         let Settings { connector, .. } = &self.settings;
@@ -194,6 +202,7 @@ impl Client {
                 headers: head.headers,
                 length,
                 url: url.clone(),
+                sent: Sent::new(request, renewals),
                 body: Body::new(incoming, connection, seat),
             });
         }

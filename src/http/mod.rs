@@ -18,6 +18,7 @@ mod proxy;
 mod random_access;
 mod request;
 mod retry;
+mod sent;
 mod tls;
 mod url;
 
@@ -32,7 +33,7 @@ pub use random_access::RandomAccess;
 pub use request::{Authorizer, BoxFuture, Request, Target};
 pub use retry::RetryPolicy;
 pub use tls::{Tls, Trust};
-pub use url::{Scheme, Url};
+pub use url::{Origin, Scheme, Url};
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -20,12 +20,20 @@ pub struct Request {
     pub payload: Payload,
     is_idempotent: bool,
     is_redirected: bool,
+    is_confidential: bool,
 }
 
 impl Request {
     fn new(method: Method, payload: Payload) -> Self {
         let is_idempotent = method != Method::POST;
-        Request { method, headers: HeaderMap::new(), payload, is_idempotent, is_redirected: true }
+        Request {
+            method,
+            headers: HeaderMap::new(),
+            payload,
+            is_idempotent,
+            is_redirected: true,
+            is_confidential: false,
+        }
     }
 
     pub fn get() -> Self {
@@ -66,6 +74,16 @@ impl Request {
     pub fn unredirected(mut self) -> Self {
         self.is_redirected = false;
         self
+    }
+
+    /// The same with a payload that nobody else may see: no error and no log repeats what the server says.
+    pub fn confidential(mut self) -> Self {
+        self.is_confidential = true;
+        self
+    }
+
+    pub fn is_confidential(&self) -> bool {
+        self.is_confidential
     }
 
     pub fn is_idempotent(&self) -> bool {

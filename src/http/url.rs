@@ -44,7 +44,7 @@ pub struct Origin {
 }
 
 /// A user and a password as a URL has them, still with their escapes.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Credentials(Secret);
 
 impl Credentials {
@@ -56,7 +56,7 @@ impl Credentials {
     }
 }
 
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Url {
     origin: Origin,
     credentials: Option<Credentials>,
@@ -121,6 +121,11 @@ impl Url {
             self.credentials = from.credentials.clone();
         }
         self
+    }
+
+    /// Another path and query of the same server.
+    pub fn with_target(&self, target: &str) -> Self {
+        Url { target: target.to_owned(), ..self.clone() }
     }
 
     pub fn origin(&self) -> &Origin {

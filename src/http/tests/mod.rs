@@ -5,7 +5,7 @@ mod answers;
 mod policies;
 mod random;
 mod secure;
-mod server;
+pub mod server;
 mod transfers;
 mod uploads;
 
@@ -31,7 +31,7 @@ struct Fixture {
 }
 
 /// Settings with patience for a busy machine, and without pauses.
-fn settings() -> Settings {
+pub fn settings() -> Settings {
     let patience = Some(Duration::from_secs(20));
     Settings {
         connector: Connector {
