@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | 0 | `error` `secret` `hash` `capabilities` `log` | words |
 //! | 1 | `config` `location` `operation` | what a caller says |
-//! | 2 | `transfer` `http` | moving bytes |
+//! | 2 | `transfer` `http` `identity` | moving bytes, and who asks for them |
 //! | 3 | `driver` | the contract of a backend |
 //! | 4 | `drivers` | the backends |
 //! | 5 | `registry` `store` `copy` `checks` | the synchronous facade |
@@ -22,6 +22,7 @@ mod drivers;
 mod error;
 mod hash;
 mod http;
+mod identity;
 mod location;
 mod log;
 mod operation;

@@ -10,6 +10,7 @@ const STEPS: &[&[&str]] = &[
     &["config", "location", "operation"],
     &["transfer"],
     &["http"],
+    &["identity"],
     &["driver"],
     &["drivers"],
     &["checks"],
