@@ -40,25 +40,6 @@ const DRIVERS: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "s3",
-        &[
-            "s3_store_host",
-            "s3_store_region_name",
-            "s3_store_access_key",
-            "s3_store_secret_key",
-            "s3_store_bucket",
-            "s3_store_create_bucket_on_put",
-            "s3_store_bucket_url_format",
-            "s3_store_large_object_size",
-            "s3_store_large_object_chunk_size",
-            "s3_store_thread_pools",
-            "s3_store_cacert",
-            "s3_store_enable_data_integrity_protection",
-            "s3_store_request_checksum_calculation",
-            "s3_store_response_checksum_validation",
-        ],
-    ),
-    (
         "rbd",
         &[
             "rbd_store_chunk_size",

@@ -31,7 +31,7 @@ pub use payload::{Feed, Payload};
 pub use proxy::Proxies;
 pub use random_access::RandomAccess;
 pub use request::{Authorizer, BoxFuture, Request, Target};
-pub use retry::RetryPolicy;
+pub use retry::{Retries, RetryPolicy};
 pub use tls::{Tls, Trust};
 pub use url::{Origin, Scheme, Url};
 

@@ -1,0 +1,289 @@
+//! The `s3` driver: images as objects in a bucket of any server that speaks S3.
+
+mod bucket;
+mod credentials;
+mod endpoint;
+mod errors;
+mod location;
+mod multipart;
+mod options;
+mod parts;
+mod plan;
+mod service;
+mod settings;
+mod signer;
+mod signing;
+mod time;
+mod upload;
+mod xml;
+
+use std::fs::File;
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::capabilities::Capabilities;
+use crate::driver::{Acls, Download, Driver, Opened, Part, Reader, Registration, StoreContext, Upload};
+use crate::error::{Error, Kind, Result};
+use crate::http::{self, Client, Manner, RandomAccess, Scheme};
+use crate::location::{Location, StorageUri, shorten};
+use crate::operation::Operation;
+use crate::transfer::{Piece, Pool, ReadAhead, Runtime, Source};
+use credentials::Keys;
+use endpoint::Endpoint;
+use location::Place;
+use plan::Plan;
+use service::Service;
+use settings::{Access, Adding};
+use signer::{Clock, Signer};
+use upload::{Object, S3Upload};
+
+pub static REGISTRATION: Registration = Registration {
+    name: "s3",
+    alias: "glance.store.s3.Store",
+    schemes: location::SCHEMES,
+    options: &[options::OPTIONS, options::CLIENT_OPTIONS],
+    open,
+};
+
+/// Large enough that handing a buffer over costs nothing beside filling it, small enough for the
+/// processor's cache.
+const IO_SIZE: usize = 1 << 20;
+
+struct S3Driver {
+    client: Arc<Client>,
+    access: Access,
+    /// None where no images can be added.
+    adding: Option<Adding>,
+    manner: Manner,
+    /// How much of its image a reader keeps.
+    cache_memory: u64,
+    clock: Arc<Clock>,
+    runtime: Arc<Runtime>,
+}
+
+fn open(context: StoreContext<'_>) -> Result<Opened> {
+    let StoreContext { options, runtime, log, .. } = context;
+    let access = settings::access(options)?;
+    let (adding, add_disabled) = match settings::adding(options, &access) {
+        Ok(adding) => (Some(adding), None),
+        Err(reason) => (None, Some(reason)),
+    };
+    let all = Capabilities::READ_RANDOM.with(Capabilities::WRITE).with(Capabilities::DRIVER_REUSABLE);
+    let capabilities = if adding.is_some() { all } else { all.without(Capabilities::WRITE) };
+    let driver = S3Driver {
+        client: Arc::new(Client::new(settings::client(options)?, log)),
+        access,
+        adding,
+        manner: settings::common(options).manner(),
+        cache_memory: settings::common(options).cache_memory(),
+        clock: Arc::default(),
+        runtime,
+    };
+    Ok(Opened { driver: Box::new(driver), capabilities, add_disabled, io_size: IO_SIZE })
+}
+
+impl S3Driver {
+    fn endpoint(&self) -> Result<&Endpoint> {
+        let missing = || Error::new(Kind::BadConfig, "s3_store_host is not set");
+        self.access.endpoint.as_ref().ok_or_else(missing)
+    }
+
+    /// The service that has an image.  It is the configured one, whatever host a location names, unless
+    /// the configuration says that this host is asked itself.
+    fn service(&self, place: &Place) -> Result<Arc<Service>> {
+        let Access { addressing, location_hosts, .. } = &self.access;
+        let host = place.service.split(['/', ':']).next().unwrap_or_default();
+        let is_asked_itself = place.keys.is_some() && location_hosts.iter().any(|known| known == host);
+        let endpoint = match is_asked_itself {
+            true => Endpoint::new(place.transport(), &place.service, *addressing)
+                .map_err(|reason| Error::new(Kind::BadUri, reason))?,
+            false => self.endpoint()?.clone(),
+        };
+        let keys = match &place.keys {
+            Some(keys) => keys.clone(),
+            None => self.own_keys_for(&place.bucket)?,
+        };
+        Ok(self.service_of(endpoint, &place.bucket, keys))
+    }
+
+    /// The store's own keys open its own buckets, and no others that they could open.
+    fn own_keys_for(&self, bucket: &str) -> Result<Keys> {
+        let Access { bucket: own, allowed_buckets, keys, .. } = &self.access;
+        if own.as_deref() == Some(bucket) || allowed_buckets.iter().any(|allowed| allowed == bucket) {
+            return keys.keys();
+        }
+        let message = format!(
+            "the bucket {:?} is neither the store's nor one of s3_store_allowed_buckets",
+            shorten(bucket)
+        );
+        Err(Error::new(Kind::Forbidden, message))
+    }
+
+    fn service_of(&self, endpoint: Endpoint, bucket: &str, keys: Keys) -> Arc<Service> {
+        let Access { region, payload_signing, asks_checksum, .. } = &self.access;
+        let region = endpoint.region().unwrap_or_else(|| region.clone());
+        let signer = Signer::new(keys, &region, self.clock.clone(), *payload_signing, *asks_checksum);
+        Arc::new(Service::new(self.client.clone(), Arc::new(signer), endpoint, bucket))
+    }
+
+    /// The location of an image that is added.
+    fn location_of(&self, endpoint: &Endpoint, bucket: &str, image_id: &str, keys: &Keys) -> Location {
+        let has_keys = self.access.keys_in_location;
+        let scheme = match endpoint.scheme() {
+            Scheme::Https => "s3+https",
+            // So the Python glance_store writes it.
+            Scheme::Http if has_keys => "s3",
+            Scheme::Http => "s3+http",
+        };
+        let keys = has_keys.then(|| keys.clone());
+        Place::new(scheme, keys, &endpoint.service(), bucket, image_id).location()
+    }
+}
+
+/// The service answered that it has no such object.
+fn not_found(service: &Service, key: &str) -> Error {
+    let (bucket, key) = (&service.bucket, shorten(key));
+    Error::new(Kind::NotFound, format!("the bucket {bucket:?} has no object {key:?}")).with_http_status(404)
+}
+
+async fn size_of(service: &Service, key: &str) -> Result<u64> {
+    let head = service.head(key).await?;
+    Ok(head.ok_or_else(|| not_found(service, key))?.size)
+}
+
+impl Driver for S3Driver {
+    fn locate(&self, uri: &StorageUri) -> Result<Location> {
+        Ok(Place::parse(uri)?.location())
+    }
+
+    fn claim(&self, location: &Location) -> Option<usize> {
+        let place = Place::of(location).ok()?;
+        let endpoint = self.access.endpoint.as_ref()?;
+        if !endpoint.is(place.transport(), &place.service) {
+            return None;
+        }
+        let is_own = self.access.bucket.as_deref() == Some(&place.bucket);
+        let is_allowed = self.access.allowed_buckets.contains(&place.bucket);
+        match (is_own, is_allowed || place.keys.is_some()) {
+            (true, _) => Some(place.service.len() + place.bucket.len()),
+            (false, true) => Some(place.service.len()),
+            (false, false) => None,
+        }
+    }
+
+    fn size(&self, op: &Operation, location: &Location) -> Result<u64> {
+        let place = Place::of(location)?;
+        let service = self.service(&place)?;
+        self.runtime.run(op, async move { size_of(&service, &place.key).await })
+    }
+
+    fn open(
+        &self,
+        op: &Operation,
+        location: &Location,
+        part: Part,
+        pool: &Pool,
+    ) -> Result<Box<dyn Download>> {
+        let Part { offset, length } = part;
+        let place = Place::of(location)?;
+        let service = self.service(&place)?;
+        let image = self.runtime.run(op, async move {
+            size_of(&service, &place.key).await?;
+            service.image(&place.key)
+        })?;
+        let download = http::Download::open(&self.runtime, op, image, offset, length, self.manner, pool)?;
+        Ok(Box::new(S3Download(download)))
+    }
+
+    fn reader(&self, op: &Operation, location: &Location) -> Result<Box<dyn Reader>> {
+        let place = Place::of(location)?;
+        let service = self.service(&place)?;
+        let (image, size) = self.runtime.run(op, async move {
+            size_of(&service, &place.key).await?;
+            let image = service.image(&place.key)?;
+            let size = image.probe().await?;
+            Ok((image, size))
+        })?;
+        let source = RandomAccess { image, limit: self.manner.limit };
+        Ok(Box::new(S3Reader(ReadAhead::new(self.runtime.clone(), source, size, self.cache_memory))))
+    }
+
+    fn begin(
+        &self,
+        op: &Operation,
+        image_id: &str,
+        size: Option<u64>,
+        pool: &Pool,
+    ) -> Result<Box<dyn Upload>> {
+        location::check_image_id(image_id)?;
+        let (Some(adding), Some(bucket)) = (&self.adding, &self.access.bucket) else {
+            return Err(Error::new(Kind::AddDisabled, "the store is not configured for that"));
+        };
+        let plan = Plan::new(adding.sizes, size, pool)?;
+        let keys = self.access.keys.keys()?;
+        let endpoint = self.endpoint()?;
+        let location = self.location_of(endpoint, bucket, image_id, &keys);
+        let service = self.service_of(endpoint.clone(), bucket, keys);
+        let object = Object {
+            service: service.clone(),
+            key: image_id.to_owned(),
+            attributes: adding.attributes.clone(),
+            checks: adding.checks,
+            location,
+        };
+        let (missing, stale_age) = (adding.missing_bucket.clone(), adding.stale_age);
+        let object = self.runtime.run(op, async move {
+            bucket::ensure(&service, &missing).await?;
+            object.check_absent().await?;
+            if let Some(age) = stale_age {
+                multipart::abort_stale(&service, &object.key, age).await?;
+            }
+            Ok(object)
+        })?;
+        Ok(Box::new(S3Upload::new(&self.runtime, object, plan, pool)?))
+    }
+
+    fn delete(&self, op: &Operation, location: &Location) -> Result<()> {
+        let place = Place::of(location)?;
+        let service = self.service(&place)?;
+        self.runtime.run(op, async move {
+            // A delete of nothing succeeds.
+            size_of(&service, &place.key).await?;
+            Ok(service.delete(&place.key).await?)
+        })
+    }
+
+    fn set_acls(&self, _op: &Operation, _location: &Location, _acls: &Acls) -> Result<()> {
+        Err(Error::new(Kind::NotSupported, "an s3 store keeps no access lists of glance's kind"))
+    }
+}
+
+struct S3Reader(ReadAhead<RandomAccess>);
+
+impl Reader for S3Reader {
+    fn size(&self) -> u64 {
+        self.0.size()
+    }
+
+    fn pread(&self, op: &Operation, buffer: &mut [u8], offset: u64) -> Result<usize> {
+        self.0.pread(op, buffer, offset)
+    }
+}
+
+struct S3Download(http::Download);
+
+impl Source for S3Download {
+    fn next(&mut self, op: &Operation) -> Result<Option<Piece>> {
+        self.0.next(op)
+    }
+}
+
+impl Download for S3Download {
+    fn length(&self) -> Option<u64> {
+        self.0.length()
+    }
+
+    fn file(&self) -> Option<(&File, Range<u64>)> {
+        None
+    }
+}

@@ -1,0 +1,171 @@
+//! A bucket and who asks for it: every request of the driver goes through here, to the endpoint and with
+//! the signature that the server turns out to want.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use http::Method;
+
+use super::endpoint::Endpoint;
+use super::errors::{Asked, Failure, LONGEST_ANSWER, Refusal, not_understood, text_of};
+use super::signer::Signer;
+use super::xml::Element;
+use crate::error::{Error, Result};
+use crate::http::{Client, Image, Request, Response, Retries, Target};
+use crate::log::Level;
+
+/// Carries the name of the upload that made an object, so that its maker knows it again.
+pub const MAKER: &str = "x-amz-meta-glance-store-upload";
+
+/// How often a request is sent to another place or signed for another region.
+const MAX_MOVES: usize = 3;
+
+pub type Query<'a> = &'a [(&'a str, &'a str)];
+
+pub struct Service {
+    pub client: Arc<Client>,
+    pub signer: Arc<Signer>,
+    /// Where the bucket turned out to be.
+    endpoint: Mutex<Endpoint>,
+    pub bucket: String,
+}
+
+/// What `HEAD` tells of an object.
+pub struct Head {
+    pub size: u64,
+    pub maker: Option<String>,
+}
+
+impl Service {
+    pub fn new(client: Arc<Client>, signer: Arc<Signer>, endpoint: Endpoint, bucket: &str) -> Self {
+        Service { client, signer, endpoint: Mutex::new(endpoint), bucket: bucket.to_owned() }
+    }
+
+    pub fn endpoint(&self) -> Endpoint {
+        self.endpoint.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Where an object is, or without a key the bucket.
+    pub fn target(&self, key: Option<&str>, query: Query<'_>) -> Result<Target> {
+        let endpoint = self.endpoint();
+        let url = match key {
+            Some(key) => endpoint.object_url(&self.bucket, key, query)?,
+            None => endpoint.bucket_url(&self.bucket, query)?,
+        };
+        Ok(Target { url, authorizer: Some(self.signer.clone()) })
+    }
+
+    /// Sends a request until it comes to the right place; any answer but success is a failure.
+    pub async fn ask(&self, request: Request, key: Option<&str>, query: Query<'_>) -> Asked<Response> {
+        let request = request.unredirected();
+        let mut moves = 0;
+        loop {
+            let response = self.client.send(&self.target(key, query)?, request.clone()).await?;
+            if (200..300).contains(&response.status) {
+                return Ok(response);
+            }
+            let refusal = Refusal::read(response).await;
+            if moves == MAX_MOVES || !request.payload.is_whole() {
+                return Err(refusal.into());
+            }
+            moves += 1;
+            if !self.learn(&refusal) && !self.inquire(&request, &refusal).await {
+                return Err(refusal.into());
+            }
+        }
+    }
+
+    /// The same, with the XML of the answer; an error in it is a failure as well.
+    pub async fn ask_xml(
+        &self,
+        request: Request,
+        key: Option<&str>,
+        query: Query<'_>,
+        what: &str,
+    ) -> Asked<Element> {
+        let response = self.ask(request, key, query).await?;
+        let body = response.body.read_all(LONGEST_ANSWER).await?;
+        let root = Element::parse(&body).map_err(|reason| not_understood(what, &reason))?;
+        match Refusal::within(&root) {
+            Some(refusal) => Err(refusal.into()),
+            None => Ok(root),
+        }
+    }
+
+    /// Takes over what a refusal says of the bucket's region and host.  False: nothing new.
+    fn learn(&self, refusal: &Refusal) -> bool {
+        let is_redirect = matches!(refusal.status, 301 | 302 | 307 | 308);
+        if !is_redirect && !matches!(refusal.status, 400 | 403) {
+            return false;
+        }
+        let mut endpoint = self.endpoint.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new_region = refusal.region.as_deref().is_some_and(|region| self.signer.set_region(region));
+        let by_region = refusal.region.as_deref().filter(|_| is_new_region || is_redirect);
+        let by_region = by_region.and_then(|region| endpoint.in_region(region));
+        let by_host = refusal.host.as_deref().filter(|_| is_redirect);
+        let by_host = by_host.and_then(|host| endpoint.moved_to(host, &self.bucket));
+        match by_region.or(by_host).filter(|moved| *moved != *endpoint) {
+            Some(moved) => {
+                *endpoint = moved;
+                true
+            }
+            None => is_new_region,
+        }
+    }
+
+    /// Answers to `HEAD` cannot say what is wrong; asks again in a way that can.
+    async fn inquire(&self, request: &Request, refusal: &Refusal) -> bool {
+        if request.method != Method::HEAD || !matches!(refusal.status, 301 | 400) {
+            return false;
+        }
+        let Ok(target) = self.target(None, &[("location", "")]) else {
+            return false;
+        };
+        match self.client.send(&target, Request::get().unredirected()).await {
+            Ok(response) if response.status >= 300 => self.learn(&Refusal::read(response).await),
+            _ => false,
+        }
+    }
+
+    /// What the object of a key is; none where there is none.
+    pub async fn head(&self, key: &str) -> Asked<Option<Head>> {
+        match self.ask(Request::head(), Some(key), &[]).await {
+            Ok(response) => {
+                let size = response.length.ok_or_else(|| not_understood("HEAD", "it tells no size"))?;
+                Ok(Some(Head { size, maker: text_of(&response.headers, MAKER) }))
+            }
+            Err(failure) if failure.status() == 404 => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    pub async fn delete(&self, key: &str) -> Asked<()> {
+        let response = self.ask(Request::delete(), Some(key), &[]).await?;
+        response.body.discard().await;
+        Ok(())
+    }
+
+    /// The object of a key, to be read.
+    pub fn image(&self, key: &str) -> Result<Image> {
+        Ok(Image::new(self.client.clone(), self.target(Some(key), &[])?))
+    }
+
+    pub fn warn(&self, what: std::fmt::Arguments<'_>) {
+        self.client.log().write(Level::Warn, "s3", what);
+    }
+
+    pub fn retries(&self) -> Retries {
+        Retries::new(self.client.retry_policy())
+    }
+
+    /// Rests before a failed request is sent once more; the failure itself when that makes no sense.
+    pub async fn rest(&self, retries: &mut Retries, failure: Failure) -> Asked<()> {
+        let error = Error::from(match &failure {
+            Failure::Refused(refusal) => Failure::Refused(refusal.clone()),
+            Failure::Broke(error) => Failure::Broke(error.clone()),
+        });
+        match retries.pause(error, self.client.log()).await {
+            Ok(()) => Ok(()),
+            Err(_) => Err(failure),
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! Signs the requests of a store, with the region and the time that its server wants.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, DATE, HeaderName, HeaderValue};
+use sha2::{Digest, Sha256};
+
+use super::credentials::Keys;
+use super::signing::{UNSIGNED, Unsigned, authorization};
+use super::time::Timestamp;
+use crate::error::{Error, Kind, Result};
+use crate::hash::Hex;
+use crate::http::{Authorizer, BoxFuture, Request, Response, Scheme, Url};
+
+const PAYLOAD_HASH: HeaderName = HeaderName::from_static("x-amz-content-sha256");
+const TIME: HeaderName = HeaderName::from_static("x-amz-date");
+const TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
+
+/// Servers accept a quarter of an hour; from this on the clock is set right.
+const TOLERATED_SKEW: i64 = 300;
+
+/// Whether signatures cover what requests carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PayloadSigning {
+    /// Where nothing else protects it.
+    OverPlainHttp,
+    Always,
+    Never,
+}
+
+/// The server's clock, as seconds that it is ahead of ours.
+#[derive(Default)]
+pub struct Clock(AtomicI64);
+
+impl Clock {
+    fn now(&self) -> SystemTime {
+        let ahead = self.0.load(Ordering::Relaxed);
+        let offset = Duration::from_secs(ahead.unsigned_abs());
+        let now = SystemTime::now();
+        let there = if ahead < 0 { now.checked_sub(offset) } else { now.checked_add(offset) };
+        there.unwrap_or(now)
+    }
+
+    /// Takes over the server's time if it is far from what was assumed.
+    fn adjust(&self, date: &str) -> bool {
+        let Ok(there) = httpdate::parse_http_date(date) else {
+            return false;
+        };
+        let ahead = seconds_between(SystemTime::now(), there);
+        let is_far = (ahead - self.0.load(Ordering::Relaxed)).abs() > TOLERATED_SKEW;
+        if is_far {
+            self.0.store(ahead, Ordering::Relaxed);
+        }
+        is_far
+    }
+}
+
+fn seconds_between(from: SystemTime, to: SystemTime) -> i64 {
+    let seconds = |duration: Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+    match to.duration_since(from) {
+        Ok(ahead) => seconds(ahead),
+        Err(behind) => -seconds(behind.duration()),
+    }
+}
+
+/// Signs with one pair of keys.
+pub struct Signer {
+    keys: Keys,
+    region: Mutex<String>,
+    clock: Arc<Clock>,
+    payload_signing: PayloadSigning,
+    /// Whether the server is asked for a checksum of what it sends.
+    asks_checksum: bool,
+}
+
+impl Signer {
+    pub fn new(
+        keys: Keys,
+        region: &str,
+        clock: Arc<Clock>,
+        payload_signing: PayloadSigning,
+        asks_checksum: bool,
+    ) -> Self {
+        Signer { keys, region: Mutex::new(region.to_owned()), clock, payload_signing, asks_checksum }
+    }
+
+    /// The server's time.
+    pub fn now(&self) -> SystemTime {
+        self.clock.now()
+    }
+
+    /// Signs for another region from now on.  False: it was that already.
+    pub fn set_region(&self, region: &str) -> bool {
+        let mut present = self.region();
+        let is_new = *present != region;
+        *present = region.to_owned();
+        is_new
+    }
+
+    fn region(&self) -> MutexGuard<'_, String> {
+        self.region.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether what a request carries to a server that is spoken to by `scheme` is signed.
+    pub fn signs_payload(&self, scheme: Scheme) -> bool {
+        match self.payload_signing {
+            PayloadSigning::OverPlainHttp => scheme == Scheme::Http,
+            PayloadSigning::Always => true,
+            PayloadSigning::Never => false,
+        }
+    }
+
+    fn sign(&self, url: &Url, request: &mut Request) -> Result<()> {
+        if request.method == http::Method::GET && self.asks_checksum {
+            request.headers.insert("x-amz-checksum-mode", HeaderValue::from_static("ENABLED"));
+        }
+        let payload_hash = self.payload_hash(url, request);
+        let time = Timestamp::of(self.clock.now());
+        request.headers.insert(PAYLOAD_HASH, header(&payload_hash)?);
+        request.headers.insert(TIME, header(time.as_str())?);
+        if let Some(token) = &self.keys.token {
+            request.headers.insert(TOKEN, secret_header(token.expose())?);
+        }
+        let unsigned = Unsigned {
+            method: request.method.as_str(),
+            url,
+            headers: &request.headers,
+            payload_hash: &payload_hash,
+        };
+        let proof = authorization(&unsigned, &self.keys, &self.region(), &time);
+        request.headers.insert(AUTHORIZATION, secret_header(&proof)?);
+        Ok(())
+    }
+
+    /// What was computed beforehand, beside the network; else of little that is at hand.
+    fn payload_hash(&self, url: &Url, request: &Request) -> String {
+        let known = request.headers.get(PAYLOAD_HASH).and_then(|hash| hash.to_str().ok());
+        match (known, request.payload.chunks()) {
+            (Some(hash), _) => hash.to_owned(),
+            (None, Some(chunks)) if chunks.is_empty() || self.signs_payload(url.origin().scheme) => {
+                sha256(chunks)
+            }
+            _ => UNSIGNED.to_owned(),
+        }
+    }
+}
+
+impl Authorizer for Signer {
+    fn authorize<'a>(&'a self, url: &'a Url, request: &'a mut Request) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move { self.sign(url, request) })
+    }
+
+    fn renew<'a>(&'a self, refusal: &'a Response) -> BoxFuture<'a, Result<bool>> {
+        let date = refusal.headers.get(DATE).and_then(|date| date.to_str().ok());
+        let is_about_time = matches!(refusal.status, 400 | 403);
+        let is_adjusted = is_about_time && date.is_some_and(|date| self.clock.adjust(date));
+        Box::pin(async move { Ok(is_adjusted) })
+    }
+}
+
+/// The SHA-256 of all chunks together, in hex.
+pub fn sha256(chunks: &[Bytes]) -> String {
+    let mut digest = Sha256::new();
+    chunks.iter().for_each(|chunk| digest.update(chunk));
+    Hex::encode(&digest.finalize()).to_string()
+}
+
+/// The header that tells a payload's digest to the signer.
+pub fn payload_hash_header(hash: &str) -> Result<(HeaderName, HeaderValue)> {
+    Ok((PAYLOAD_HASH, header(hash)?))
+}
+
+pub fn header(value: &str) -> Result<HeaderValue> {
+    HeaderValue::from_str(value)
+        .map_err(|_| Error::new(Kind::Invalid, format!("{value:?} cannot be sent in a header")))
+}
+
+/// Keys and what proves them never stand in a message.
+fn secret_header(value: &str) -> Result<HeaderValue> {
+    let mut value = HeaderValue::from_str(value).map_err(|_| {
+        Error::new(Kind::BadConfig, "an S3 key or token has characters that no header can hold")
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::Payload;
+    use crate::secret::Secret;
+
+    const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+    fn signed(signer: &Signer, scheme: Scheme, mut request: Request) -> Request {
+        signer.sign(&Url::parse(scheme, "h/b/k").unwrap(), &mut request).unwrap();
+        request
+    }
+
+    fn signer(token: Option<&str>, payload_signing: PayloadSigning) -> Signer {
+        let keys = Keys { access: Secret::new("A"), secret: Secret::new("S"), token: token.map(Secret::new) };
+        Signer::new(keys, "us-east-1", Arc::default(), payload_signing, true)
+    }
+
+    #[test]
+    fn payloads_are_signed_where_nothing_else_protects_them() {
+        let body = || Request::put(Payload::held(vec![Bytes::from_static(b"ab"), Bytes::from_static(b"c")]));
+        let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        for (signing, scheme, hash) in [
+            (PayloadSigning::OverPlainHttp, Scheme::Http, abc),
+            (PayloadSigning::OverPlainHttp, Scheme::Https, UNSIGNED),
+            (PayloadSigning::Always, Scheme::Https, abc),
+            (PayloadSigning::Never, Scheme::Http, UNSIGNED),
+        ] {
+            let request = signed(&signer(None, signing), scheme, body());
+            assert_eq!(request.headers[PAYLOAD_HASH], hash);
+            assert_eq!(signed(&signer(None, signing), scheme, Request::get()).headers[PAYLOAD_HASH], EMPTY);
+        }
+    }
+
+    #[test]
+    fn what_proves_the_keys_is_sensitive() {
+        let request = signed(&signer(Some("tok"), PayloadSigning::Always), Scheme::Http, Request::get());
+        for name in [AUTHORIZATION, TOKEN] {
+            assert!(request.headers[&name].is_sensitive(), "{name}");
+        }
+        let proof = request.headers[AUTHORIZATION].to_str().unwrap();
+        assert!(proof.contains("x-amz-checksum-mode") && proof.contains("x-amz-security-token"), "{proof}");
+        let keys = Keys { access: Secret::new("A\n"), secret: Secret::new("S"), token: None };
+        let broken = Signer::new(keys, "r", Arc::default(), PayloadSigning::Always, false);
+        let error = broken.sign(&Url::parse(Scheme::Http, "h/").unwrap(), &mut Request::get()).unwrap_err();
+        assert_eq!(error.kind(), Kind::BadConfig);
+    }
+
+    #[test]
+    fn the_clock_is_set_right_once() {
+        let clock = Clock::default();
+        let ours = SystemTime::now();
+        let date = |ahead: i64| {
+            let offset = Duration::from_secs(ahead.unsigned_abs());
+            httpdate::fmt_http_date(if ahead < 0 { ours - offset } else { ours + offset })
+        };
+        assert!(!clock.adjust("yesterday") && !clock.adjust(&date(60)) && !clock.adjust(&date(-60)));
+        for ahead in [7200, -86_400 * 400] {
+            assert!(clock.adjust(&date(ahead)) && !clock.adjust(&date(ahead)));
+            let off = seconds_between(ours, clock.now()) - ahead;
+            assert!(off.abs() < 60, "{off}");
+        }
+    }
+
+    #[test]
+    fn a_region_is_learnt_once() {
+        let signer = signer(None, PayloadSigning::Always);
+        assert!(signer.set_region("eu-west-1") && !signer.set_region("eu-west-1"));
+        let request = signed(&signer, Scheme::Http, Request::get());
+        assert!(request.headers[AUTHORIZATION].to_str().unwrap().contains("/eu-west-1/s3/"));
+    }
+}
