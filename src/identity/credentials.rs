@@ -84,22 +84,25 @@ impl Identity {
         Identity { address: auth_url.clone(), login: Login::TempAuth { user, key } }
     }
 
-    /// The owner of a token of the same service, in that project.  None without Keystone.
-    pub(super) fn holder(&self, token: Secret, project_id: String) -> Option<Self> {
-        let Login::Keystone { .. } = self.login else {
-            return None;
-        };
-        let login = Login::Keystone { proof: Proof::Token(token), scope: Scope::ProjectId(project_id) };
-        Some(Identity { address: self.address.clone(), login })
+    /// Whether the user can act on behalf of others by a trust.  Only Keystone has them, and it lets nobody
+    /// log in to one with an application credential.
+    pub(super) fn is_trustworthy(&self) -> bool {
+        matches!(self.login, Login::Keystone { proof: Proof::Password { .. }, .. })
     }
 
-    /// The same user on behalf of another, where Keystone has made a trust for that.
+    /// The same user on behalf of another, by a trust.
     pub(super) fn trusted(&self, trust_id: &str) -> Self {
         let mut trusted = self.clone();
         if let Login::Keystone { scope, .. } = &mut trusted.login {
             *scope = Scope::Trust(trust_id.to_owned());
         }
         trusted
+    }
+
+    /// The owner of a token of the same Keystone, in that project.
+    pub(super) fn holder(&self, token: Secret, project_id: String) -> Self {
+        let login = Login::Keystone { proof: Proof::Token(token), scope: Scope::ProjectId(project_id) };
+        Identity { address: self.address.clone(), login }
     }
 
     /// With Keystone the root of its API, with a slash at the end.
@@ -185,7 +188,7 @@ mod tests {
             Identity::password(&url("https://h/v3"), password()),
             Identity::password(&url("http://h:81/v3"), password()),
             same.trusted("trust"),
-            same.holder(Secret::new("secret"), "project".into()).unwrap(),
+            same.holder(Secret::new("secret"), "project".into()),
         ];
         assert!(same == Identity::password(&url("http://h"), password()));
         assert!(others.iter().all(|other| same != *other));

@@ -1,8 +1,10 @@
 //! Acting for the user of a request, if need be for longer than the user's token lives.
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use http::HeaderValue;
+use tokio::runtime::Handle;
 
 use super::grant::{Grant, secret_value};
 use super::keystone;
@@ -69,30 +71,32 @@ impl Delegation {
         self.authorizer.clone()
     }
 
-    /// Deletes the trust, after the operation, however that went.
-    pub async fn end(self) {
-        if let Some(trust) = self.trust {
+    /// Deletes the trust, after the operation, however that went.  One that is dropped before is deleted
+    /// behind its back.
+    pub async fn end(mut self) {
+        if let Some(trust) = &mut self.trust {
             trust.delete().await;
         }
     }
 }
 
 struct Trust {
-    id: String,
-    /// The user's own token, which alone may delete a trust that has not worked.
-    trustor: Grant,
     session: Arc<Session>,
+    /// None once it is deleted.
+    bond: Option<Bond>,
+    runtime: Handle,
 }
 
 impl Trust {
     async fn create(service: &Session, context: &Context) -> Result<Self> {
         let (client, identity) = (service.client(), service.identity());
-        let incomplete =
-            |what: &str| Error::new(Kind::NotAuthenticated, format!("the context has no {what}"));
-        let project_id = context.project_id.as_ref().ok_or_else(|| incomplete("project"))?;
-        let holder = identity
-            .holder(token_of(context)?.clone(), project_id.clone())
-            .ok_or_else(|| Error::new(Kind::BadConfig, "the service user is none of Keystone's"))?;
+        let impossible = |why: &str| Error::new(Kind::BadConfig, why);
+        if !identity.is_trustworthy() {
+            return Err(impossible("the service user has no password of Keystone"));
+        }
+        let no_project = || impossible("the context of the call has no project");
+        let project_id = context.project_id.as_ref().ok_or_else(no_project)?;
+        let holder = identity.holder(token_of(context)?.clone(), project_id.clone());
         let mut trustor = log_in(client, &holder).await?;
         if let Some(user_id) = &context.user_id {
             trustor.holder.user_id.clone_from(user_id);
@@ -100,8 +104,9 @@ impl Trust {
         let trustee = service.grant().await?;
         let id =
             keystone::create_trust(client, identity, &trustor, &trustee.holder.user_id, project_id).await?;
-        let trust = Trust { session: Arc::new(service.trusted(&id)), id, trustor };
-        // An application credential, for one, cannot be used on behalf of others.
+        let session = Arc::new(service.trusted(&id));
+        let bond = Some(Bond { id, trustor, session: session.clone() });
+        let mut trust = Trust { session, bond, runtime: Handle::current() };
         match trust.session.grant().await {
             Ok(_) => Ok(trust),
             Err(error) => {
@@ -111,25 +116,45 @@ impl Trust {
         }
     }
 
+    async fn delete(&mut self) {
+        if let Some(bond) = &self.bond {
+            bond.sever().await;
+        }
+        self.bond = None;
+    }
+}
+
+impl Drop for Trust {
+    fn drop(&mut self) {
+        if let Some(bond) = self.bond.take() {
+            self.runtime.spawn(async move { bond.sever().await });
+        }
+    }
+}
+
+/// What there is to delete.
+struct Bond {
+    id: String,
+    /// The user's own token: a trust that has not worked cannot delete itself.
+    trustor: Grant,
+    session: Arc<Session>,
+}
+
+impl Bond {
     /// The operation has done its work: that this fails is no reason for it to fail.
-    async fn delete(self) {
+    async fn sever(&self) {
         let (log, id) = (self.session.client().log(), &self.id);
-        match self.try_delete().await {
+        let stays = |why: &dyn Display| {
+            log.write(Level::Warn, "identity", format_args!("trust {id} stays until it ends: {why}"));
+        };
+        match self.try_sever().await {
             Ok(200..=299 | 404) => log.write(Level::Debug, "identity", format_args!("trust {id} deleted")),
-            Ok(status) => {
-                log.write(
-                    Level::Warn,
-                    "identity",
-                    format_args!("trust {id} stays for now: Keystone answered {status}"),
-                );
-            }
-            Err(error) => {
-                log.write(Level::Warn, "identity", format_args!("trust {id} stays for now: {error}"))
-            }
+            Ok(status) => stays(&format_args!("Keystone answered {status}")),
+            Err(error) => stays(&error),
         }
     }
 
-    async fn try_delete(&self) -> Result<u16> {
+    async fn try_sever(&self) -> Result<u16> {
         let (client, identity) = (self.session.client(), self.session.identity());
         match keystone::delete_trust(client, identity, &self.id, &self.trustor.token).await? {
             // The user's token has ended meanwhile.  The trust speaks for the same user.

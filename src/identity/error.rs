@@ -10,12 +10,13 @@ use crate::location::shorten;
 pub fn refused(identity: &Identity, status: u16) -> Error {
     let name = identity.name();
     let (kind, meaning) = match status {
-        401 => (
-            Kind::NotAuthenticated,
-            format!("does not accept {name}: something of it is wrong, unknown or disabled"),
-        ),
+        401 => {
+            (Kind::NotAuthenticated, format!("does not accept {name}, wrong, unknown, disabled or expired"))
+        }
         403 => (Kind::Forbidden, format!("does not allow what {name} ask for")),
-        400 => (Kind::Failed, format!("makes no sense of {name}")),
+        400 => {
+            (Kind::Failed, format!("makes no sense of {name}: check the authentication address and version"))
+        }
         300 | 404 | 405 | 410 => (Kind::Failed, wrong_address().to_owned()),
         408 | 429 | 498 | 500.. => (Kind::Unavailable, "cannot do it now".to_owned()),
         _ => (Kind::Failed, "refuses the request".to_owned()),

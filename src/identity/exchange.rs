@@ -38,3 +38,29 @@ fn is_same_service(from: &Url, to: &Url) -> bool {
     let (from, to) = (from.origin(), to.origin());
     from == to || from.host == to.host && (from.scheme, to.scheme) == (Scheme::Http, Scheme::Https)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::catalogue::parse_url;
+
+    #[test]
+    fn only_the_same_host_is_the_same_service() {
+        let is_same = |from, to| is_same_service(&parse_url(from).unwrap(), &parse_url(to).unwrap());
+        for to in ["http://h:5000/x", "http://H:5000", "https://h:5000", "https://h"] {
+            assert!(is_same("http://h:5000/v3", to), "{to}");
+        }
+        for to in [
+            "http://h",
+            "http://h:5001",
+            "http://i:5000",
+            "https://i",
+            "https://h.example",
+            "http://u@i:5000",
+        ] {
+            assert!(!is_same("http://h:5000/v3", to), "{to}");
+        }
+        assert!(!is_same("https://h", "http://h"));
+        assert!(!is_same("https://h", "https://h:8443"));
+    }
+}

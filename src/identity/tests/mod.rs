@@ -30,6 +30,8 @@ struct Store {
     client: Arc<Client>,
     sessions: Sessions,
     lines: Arc<Mutex<Vec<String>>>,
+    /// What is done behind its back ends with it.
+    _runtime: Arc<Runtime>,
 }
 
 impl Store {
@@ -42,7 +44,8 @@ impl Store {
         let logged = lines.clone();
         let log = Log::new(5, Box::new(move |_, _, line| logged.lock().unwrap().push(line.to_owned())));
         let client = Arc::new(Client::new(settings(), Arc::new(log)));
-        Store { sessions: Sessions::new(client.clone(), Duration::from_secs(seconds)), client, lines }
+        let sessions = Sessions::new(client.clone(), Duration::from_secs(seconds));
+        Store { client, sessions, lines, _runtime: Runtime::shared() }
     }
 
     /// The demo user's session at a Keystone.

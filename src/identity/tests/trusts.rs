@@ -1,6 +1,9 @@
 //! Trusts: made, used and deleted, whatever happens in between.
 
+use std::sync::mpsc;
+
 use super::*;
+use crate::operation::Cancel;
 
 /// A Keystone that knows a user's token and a service user, and answers one of its requests otherwise.
 fn keystone(otherwise: impl Fn(&str) -> Option<Vec<u8>> + Send + Sync + 'static) -> Fake {
@@ -125,7 +128,7 @@ fn a_trust_that_cannot_be_deleted_is_no_failure() {
         let refusal = move |step: &str| (step == "deletion by trustor").then(|| answer(status, "", b""));
         let (keystone, store) = (keystone(refusal), Store::new());
         assert_eq!(operate(&store, &keystone, context()).unwrap(), "trusted");
-        assert_eq!(store.logged("trust trust-1 stays for now"), 1, "{status}");
+        assert_eq!(store.logged("trust trust-1 stays until it ends"), 1, "{status}");
     }
 }
 
@@ -141,17 +144,22 @@ fn a_context_without_a_project_has_no_trust_and_without_a_token_nothing() {
 }
 
 #[test]
-fn a_service_user_of_version_1_has_no_trusts() {
+fn who_has_no_password_of_keystone_gets_no_trusts() {
     let (auth, store) = (Fake::keystone(3600), Store::new());
-    let session = store.sessions.of(&Identity::tempauth(&url(&auth.url("")), "u".into(), Secret::new("k")));
-    run(async move {
-        let delegation = Delegation::begin(&session, &context()).await?;
-        delegation.end().await;
-        Ok(())
-    })
-    .unwrap();
+    let (address, secret) = (url(&auth.url("")), || Secret::new(PASSWORD));
+    for identity in [
+        Identity::tempauth(&address, "user".into(), secret()),
+        Identity::application_credential(&address, Secret::new("id"), secret()),
+    ] {
+        let session = store.sessions.of(&identity);
+        run(async move {
+            Delegation::begin(&session, &context()).await?.end().await;
+            Ok(())
+        })
+        .unwrap();
+    }
     assert_eq!(auth.count(), 0);
-    assert_eq!(store.logged("no trust"), 1);
+    assert_eq!(store.logged("no trust, the token of the user must do"), 2);
 }
 
 #[test]
@@ -163,4 +171,50 @@ fn a_users_own_token_is_not_renewed() {
         status(&client, target).await
     });
     assert_eq!((result.unwrap(), service.count()), (401, 1));
+}
+
+/// A Keystone that tells of each step, before it answers.
+fn telling() -> (Fake, mpsc::Receiver<String>) {
+    let (tell, told) = mpsc::channel();
+    let telling = move |step: &str| {
+        // The test may have seen enough.
+        let _ = tell.send(step.to_owned());
+        None
+    };
+    (keystone(telling), told)
+}
+
+fn wait_for(step: &str, told: &mpsc::Receiver<String>) {
+    while told.recv_timeout(Duration::from_secs(20)).expect("another step") != step {}
+}
+
+#[test]
+fn a_trust_that_is_only_dropped_is_deleted_too() {
+    let ((keystone, told), store) = (telling(), Store::new());
+    let session = store.demo(&keystone.url(""));
+    let delegation = run(async move { Delegation::begin(&session, &context()).await }).unwrap();
+    drop(delegation);
+    wait_for("deletion by trustor", &told);
+}
+
+#[test]
+fn a_trust_of_a_cancelled_operation_is_deleted() {
+    let cancel = Arc::new(Cancel::new().unwrap());
+    let op = Operation::new(Some(cancel.clone()), None, Arc::default());
+    let ((tell, told), (answer_now, may_answer)) = (mpsc::channel(), mpsc::channel::<()>());
+    let may_answer = Mutex::new(may_answer);
+    let keystone = keystone(move |step| {
+        let _ = tell.send(step.to_owned());
+        if step == "trusted token" {
+            cancel.trigger();
+            let _ = may_answer.lock().unwrap().recv();
+        }
+        None
+    });
+    let store = Store::new();
+    let session = store.demo(&keystone.url(""));
+    let begun = Runtime::shared().run(&op, async move { Delegation::begin(&session, &context()).await });
+    assert!(begun.is_err_and(|error| error.kind() == Kind::Cancelled));
+    drop(answer_now);
+    wait_for("deletion by trustor", &told);
 }
