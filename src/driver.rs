@@ -13,10 +13,11 @@ use serde_json::{Map, Value};
 use crate::capabilities::Capabilities;
 use crate::config::{OptionSpec, Options};
 use crate::error::Result;
+use crate::http;
 use crate::location::{Location, StorageUri};
 use crate::log::Log;
 use crate::operation::Operation;
-use crate::transfer::{PartDigests, Pool, Runtime, Sink, Source};
+use crate::transfer::{Fetch, PartDigests, Pool, ReadAhead, Runtime, Sink, Source};
 
 /// A kind of backend, as the list of drivers knows it.
 pub struct Registration {
@@ -150,6 +151,26 @@ pub trait Reader: Send + Sync {
 
     /// As pread(2): fewer bytes than asked for only at the end of the image.
     fn pread(&self, op: &Operation, buffer: &mut [u8], offset: u64) -> Result<usize>;
+}
+
+impl Download for http::Download {
+    fn length(&self) -> Option<u64> {
+        self.length()
+    }
+
+    fn file(&self) -> Option<(&File, Range<u64>)> {
+        None
+    }
+}
+
+impl<F: Fetch> Reader for ReadAhead<F> {
+    fn size(&self) -> u64 {
+        self.size()
+    }
+
+    fn pread(&self, op: &Operation, buffer: &mut [u8], offset: u64) -> Result<usize> {
+        self.pread(op, buffer, offset)
+    }
 }
 
 #[cfg(test)]

@@ -3,8 +3,6 @@
 mod location;
 mod options;
 
-use std::fs::File;
-use std::ops::Range;
 use std::sync::Arc;
 
 use crate::capabilities::Capabilities;
@@ -13,7 +11,7 @@ use crate::error::{Error, Kind, Result};
 use crate::http::{self, Client, Image, Manner, RandomAccess};
 use crate::location::{Location, StorageUri};
 use crate::operation::Operation;
-use crate::transfer::{Piece, Pool, ReadAhead, Runtime, Source};
+use crate::transfer::{Pool, ReadAhead, Runtime};
 
 pub static REGISTRATION: Registration = Registration {
     name: "http",
@@ -95,14 +93,14 @@ impl Driver for HttpDriver {
         let Part { offset, length } = part;
         let image = self.image(location)?;
         let download = http::Download::open(&self.runtime, op, image, offset, length, self.manner, pool)?;
-        Ok(Box::new(HttpDownload(download)))
+        Ok(Box::new(download))
     }
 
     fn reader(&self, op: &Operation, location: &Location) -> Result<Box<dyn Reader>> {
         let image = self.image(location)?;
         let (image, size) = self.run(op, async move { image.probe().await.map(|size| (image, size)) })?;
         let source = RandomAccess { image, limit: self.manner.limit };
-        Ok(Box::new(HttpReader(ReadAhead::new(self.runtime.clone(), source, size, self.cache_memory))))
+        Ok(Box::new(ReadAhead::new(self.runtime.clone(), source, size, self.cache_memory)))
     }
 
     fn begin(
@@ -122,35 +120,5 @@ impl Driver for HttpDriver {
 
     fn set_acls(&self, _op: &Operation, _location: &Location, _acls: &Acls) -> Result<()> {
         Err(Error::new(Kind::NotSupported, "an http store keeps no access lists"))
-    }
-}
-
-struct HttpReader(ReadAhead<RandomAccess>);
-
-impl Reader for HttpReader {
-    fn size(&self) -> u64 {
-        self.0.size()
-    }
-
-    fn pread(&self, op: &Operation, buffer: &mut [u8], offset: u64) -> Result<usize> {
-        self.0.pread(op, buffer, offset)
-    }
-}
-
-struct HttpDownload(http::Download);
-
-impl Source for HttpDownload {
-    fn next(&mut self, op: &Operation) -> Result<Option<Piece>> {
-        self.0.next(op)
-    }
-}
-
-impl Download for HttpDownload {
-    fn length(&self) -> Option<u64> {
-        self.0.length()
-    }
-
-    fn file(&self) -> Option<(&File, Range<u64>)> {
-        None
     }
 }

@@ -17,8 +17,6 @@ mod time;
 mod upload;
 mod xml;
 
-use std::fs::File;
-use std::ops::Range;
 use std::sync::Arc;
 
 use crate::capabilities::Capabilities;
@@ -27,7 +25,7 @@ use crate::error::{Error, Kind, Result};
 use crate::http::{self, Client, Manner, RandomAccess, Scheme};
 use crate::location::{Location, StorageUri, shorten};
 use crate::operation::Operation;
-use crate::transfer::{Piece, Pool, ReadAhead, Runtime, Source};
+use crate::transfer::{Pool, ReadAhead, Runtime};
 use credentials::Keys;
 use endpoint::Endpoint;
 use location::Place;
@@ -192,7 +190,7 @@ impl Driver for S3Driver {
             service.image(&place.key)
         })?;
         let download = http::Download::open(&self.runtime, op, image, offset, length, self.manner, pool)?;
-        Ok(Box::new(S3Download(download)))
+        Ok(Box::new(download))
     }
 
     fn reader(&self, op: &Operation, location: &Location) -> Result<Box<dyn Reader>> {
@@ -205,7 +203,7 @@ impl Driver for S3Driver {
             Ok((image, size))
         })?;
         let source = RandomAccess { image, limit: self.manner.limit };
-        Ok(Box::new(S3Reader(ReadAhead::new(self.runtime.clone(), source, size, self.cache_memory))))
+        Ok(Box::new(ReadAhead::new(self.runtime.clone(), source, size, self.cache_memory)))
     }
 
     fn begin(
@@ -255,35 +253,5 @@ impl Driver for S3Driver {
 
     fn set_acls(&self, _op: &Operation, _location: &Location, _acls: &Acls) -> Result<()> {
         Err(Error::new(Kind::NotSupported, "an s3 store keeps no access lists of glance's kind"))
-    }
-}
-
-struct S3Reader(ReadAhead<RandomAccess>);
-
-impl Reader for S3Reader {
-    fn size(&self) -> u64 {
-        self.0.size()
-    }
-
-    fn pread(&self, op: &Operation, buffer: &mut [u8], offset: u64) -> Result<usize> {
-        self.0.pread(op, buffer, offset)
-    }
-}
-
-struct S3Download(http::Download);
-
-impl Source for S3Download {
-    fn next(&mut self, op: &Operation) -> Result<Option<Piece>> {
-        self.0.next(op)
-    }
-}
-
-impl Download for S3Download {
-    fn length(&self) -> Option<u64> {
-        self.0.length()
-    }
-
-    fn file(&self) -> Option<(&File, Range<u64>)> {
-        None
     }
 }
