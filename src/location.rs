@@ -1,11 +1,12 @@
 //! Storage URIs: told apart by scheme here, parsed further by the driver that serves the scheme.
 
 use crate::error::{Error, Kind, Result};
-use crate::secret::redact_uri;
+use crate::secret::{Secret, redact_uri};
 
 /// A storage URI as text came in: its scheme and what follows `scheme://`.
 pub struct StorageUri {
-    text: String,
+    /// It may hold credentials.
+    text: Secret,
     scheme: String,
     rest_at: usize,
 }
@@ -14,9 +15,11 @@ impl StorageUri {
     /// The scheme is found as RFC 3986 says and compared without regard to case.  White space around
     /// the URI's end and every tab, CR and LF are dropped, as the URL parser of glance_store does.
     pub fn parse(text: &str) -> Result<Self> {
-        let text: String = text.chars().filter(|c| !matches!(c, '\t' | '\r' | '\n')).collect();
+        let kept: String = text.chars().filter(|c| !matches!(c, '\t' | '\r' | '\n')).collect();
+        let kept = Secret::new(kept);
+        let text = kept.expose();
         let unknown = |scheme: &str| {
-            let shown = shorten(&redact_uri(&text));
+            let shown = shorten(&redact_uri(text));
             Error::new(Kind::UnknownScheme, format!("unknown scheme {scheme:?} in the storage URI {shown:?}"))
         };
         let (scheme, rest) = text.split_once(':').ok_or_else(|| unknown(""))?;
@@ -24,11 +27,11 @@ impl StorageUri {
             return Err(unknown(""));
         }
         if !rest.starts_with("//") {
-            return Err(bad_uri(&text, "the scheme must be followed by \"://\""));
+            return Err(bad_uri(text, "the scheme must be followed by \"://\""));
         }
         let rest_at = scheme.len() + "://".len();
         let scheme = scheme.to_ascii_lowercase();
-        Ok(StorageUri { text, scheme, rest_at })
+        Ok(StorageUri { text: kept, scheme, rest_at })
     }
 
     /// In lower case.
@@ -38,12 +41,12 @@ impl StorageUri {
 
     /// What follows `scheme://`.
     pub fn rest(&self) -> &str {
-        &self.text[self.rest_at..]
+        &self.text.expose()[self.rest_at..]
     }
 
     /// This URI cannot be used, for that reason.
     pub fn bad(&self, reason: &str) -> Error {
-        bad_uri(&self.text, reason)
+        bad_uri(self.text.expose(), reason)
     }
 }
 
@@ -68,7 +71,7 @@ fn is_scheme(text: &str) -> bool {
 /// Where one image is: a URI in its canonical form, checked by the driver that made it.
 #[derive(Clone)]
 pub struct Location {
-    uri: String,
+    uri: Secret,
     safe_uri: String,
     scheme: String,
 }
@@ -76,12 +79,12 @@ pub struct Location {
 impl Location {
     pub fn new(scheme: &str, uri: String) -> Self {
         let safe_uri = redact_uri(&uri);
-        Location { uri, safe_uri, scheme: scheme.to_owned() }
+        Location { uri: Secret::new(uri), safe_uri, scheme: scheme.to_owned() }
     }
 
     /// The canonical URI; it may hold credentials.
     pub fn uri(&self) -> &str {
-        &self.uri
+        self.uri.expose()
     }
 
     /// The same with every secret hidden.
