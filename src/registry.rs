@@ -92,8 +92,13 @@ impl Registry {
 
     fn owner_among(&self, candidates: &[usize], uri: &StorageUri) -> Result<usize> {
         let mut owner: Option<(usize, usize)> = None;
+        let mut refusal = None;
         for index in candidates {
-            let claim = self.stores[*index].claim(uri)?;
+            // What means nothing to one store, such as the name of an account, may be known to another.
+            let claim = self.stores[*index].claim(uri).unwrap_or_else(|error| {
+                refusal.get_or_insert(error);
+                None
+            });
             // The first of equals: stores come in the order in which glance searches them.
             if let Some(claim) = claim
                 && owner.is_none_or(|(best, _)| claim > best)
@@ -101,7 +106,9 @@ impl Registry {
                 owner = Some((claim, *index));
             }
         }
-        owner.map(|(_, index)| index).ok_or_else(|| self.unclaimed(uri, candidates))
+        owner
+            .map(|(_, index)| index)
+            .ok_or_else(|| refusal.unwrap_or_else(|| self.unclaimed(uri, candidates)))
     }
 
     fn unknown_scheme(&self, scheme: &str) -> Error {

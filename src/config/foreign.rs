@@ -6,40 +6,6 @@
 /// Driver name and the names of its options, former names included.
 const DRIVERS: &[(&str, &[&str])] = &[
     (
-        "swift",
-        &[
-            "swift_store_auth_insecure",
-            "swift_store_cacert",
-            "swift_store_region",
-            "swift_store_endpoint",
-            "swift_store_endpoint_type",
-            "swift_store_service_type",
-            "swift_store_container",
-            "swift_store_large_object_size",
-            "swift_store_large_object_chunk_size",
-            "swift_store_create_container_on_put",
-            "swift_store_multi_tenant",
-            "swift_store_multiple_containers_seed",
-            "swift_store_admin_tenants",
-            "swift_store_ssl_compression",
-            "swift_store_retry_get_count",
-            "swift_store_expire_soon_interval",
-            "swift_store_use_trusts",
-            "swift_buffer_on_upload",
-            "swift_upload_buffer_dir",
-            "default_swift_reference",
-            "swift_store_auth_version",
-            "swift_store_auth_address",
-            "swift_store_user",
-            "swift_store_key",
-            "swift_store_application_credential_id",
-            "swift_store_application_credential_secret",
-            "swift_store_project_name",
-            "swift_store_project_id",
-            "swift_store_config_file",
-        ],
-    ),
-    (
         "rbd",
         &[
             "rbd_store_chunk_size",
@@ -134,10 +100,10 @@ mod tests {
 
     #[test]
     fn knows_the_options_of_each_driver_and_no_others() {
-        for name in ["swift_store_key", "vmware_api_insecure", "os_region_name"] {
+        for name in ["cinder_volume_type", "vmware_api_insecure", "os_region_name"] {
             assert!(knows(name), "{name}");
         }
-        for name in ["", "swift", "filesystem_store_datadir", "SWIFT_STORE_KEY"] {
+        for name in ["", "swift", "filesystem_store_datadir", "CINDER_VOLUME_TYPE"] {
             assert!(!knows(name), "{name}");
         }
     }

@@ -435,7 +435,7 @@ fn references_are_bounded_in_depth_and_size() {
 fn what_is_not_asked_for_is_not_judged() {
     let file = "[DEFAULT]\nlog_file = $nope\ndebug = maybe\n\
          [keystone_authtoken]\npassword = pa$word\n[oslo_policy]\nx = ${a.b}\n\
-         [paste_deploy]\nflavor = keystone\n[glance_store]\nswift_store_key = a$b\nstores = file\n\
+         [paste_deploy]\nflavor = keystone\n[glance_store]\ncinder_volume_type = a$b\nstores = file\n\
          [cheap]\nsize = wrong\n[fast]\nsize = 9\n[backend_defaults]\nsize = wrong\n";
     let config = config(&[file]);
     assert_eq!(resolve(&config).ok().and_then(|options| options.int("size")), Some(9));
@@ -547,12 +547,12 @@ fn unknown_keys_are_named_with_the_nearest_known_one() {
         ("filesystem_store_dataDir = x", "did you mean \"filesystem_store_datadir\"?"),
         ("filesystem-store-datadirs = x", "did you mean \"filesystem_store_datadirs\"?"),
         ("transfer_memroy = x", "did you mean \"transfer_memory\"?"),
-        ("swift_store_contaner = x", "did you mean \"swift_store_container\"?"),
+        ("vmware_servr_host = x", "did you mean \"vmware_server_host\"?"),
         ("wieght = 1", "did you mean \"weight\"?"),
         ("qqqqqqqq = x", "remove it or correct its name"),
     ];
     for (line, advice) in cases {
-        let file = format!("[fast]\nfilesystem_store_datadir = /x\nrbd_store_pool = p\n{line}\nzzz = 1");
+        let file = format!("[fast]\nfilesystem_store_datadir = /x\ncinder_volume_type = p\n{line}\nzzz = 1");
         let error = config(&[&file]).check_known("fast", &[FILE, STORE, TRANSFER]).unwrap_err();
         let (key, _) = line.split_once(" = ").unwrap();
         let expected = format!("1.conf:4: [fast] {key}: there is no such option; {advice}");

@@ -16,6 +16,7 @@ use super::connection::Asked;
 use super::error::{READ_BODY, malformed, refused};
 use super::idle::Idle;
 use super::payload::Outgoing;
+use super::policy::Policy;
 use super::request::{Request, Target};
 use super::retry::{Retries, RetryPolicy, retry_after};
 use super::sent::Sent;
@@ -33,6 +34,15 @@ pub struct Settings {
     pub allow_downgrade: bool,
     /// What the names of the options begin with that these settings come from.
     pub prefix: &'static str,
+}
+
+impl Settings {
+    /// The same for what the configuration itself names, rather than a location: that may be reached wherever
+    /// it is.
+    pub fn unrestricted(mut self) -> Self {
+        self.connector.policy = Policy::new(self.prefix);
+        self
+    }
 }
 
 /// A client: what all requests of one store share.

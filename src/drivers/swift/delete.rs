@@ -1,0 +1,120 @@
+//! Removing images: segments first, so that what remains of a failure can be removed by the next attempt.
+
+use http::HeaderValue;
+use http::header::ACCEPT;
+use serde_json::Value;
+
+use super::layout::{is_segment_of, segment_prefix};
+use super::storage::{Layout, Storage, not_found, refused};
+use super::together::each;
+use crate::error::{Error, Kind, Result};
+use crate::http::Request;
+use crate::location::shorten;
+
+/// How many segments are removed at a time.
+const AT_A_TIME: usize = 8;
+
+/// The longest report of a server about what it has deleted.
+const MAX_REPORT: usize = 4 << 20;
+
+/// Removes an image, however it is laid out, and what a killed add of it has left.
+pub async fn delete(storage: &Storage, container: &str, object: &str) -> Result<()> {
+    let found = storage.look_at(container, object).await?;
+    match found.map(|found| found.layout) {
+        Some(Layout::Static) => return delete_static(storage, container, object).await,
+        Some(Layout::Dynamic { container: other, prefix }) => {
+            let is_usual = other == container && prefix == segment_prefix(object);
+            delete_segments(storage, &other, &prefix, is_usual.then_some(object)).await?;
+        }
+        Some(Layout::Plain) => delete_leftovers(storage, container, object).await?,
+        None => {
+            delete_leftovers(storage, container, object).await?;
+            return Err(not_found(container, object));
+        }
+    }
+    // Another call may have deleted it meanwhile.
+    match storage.delete(container, object).await? {
+        true => Ok(()),
+        false => Err(not_found(container, object)),
+    }
+}
+
+async fn delete_leftovers(storage: &Storage, container: &str, object: &str) -> Result<()> {
+    delete_segments(storage, container, &segment_prefix(object), Some(object)).await
+}
+
+/// Removes the segments of an image; where it is known by its id, no object that only begins like them.
+async fn delete_segments(storage: &Storage, container: &str, prefix: &str, image_id: Option<&str>) -> Result<()> {
+    let listed = storage.list(container, prefix).await?.unwrap_or_default();
+    let names = listed.into_iter().map(|listed| listed.name);
+    let segments = names.filter(|name| image_id.is_none_or(|image_id| is_segment_of(image_id, name)));
+    remove_all(storage, container, segments.collect()).await
+}
+
+/// Removes objects; those that are not there are no matter.
+pub async fn remove_all(storage: &Storage, container: &str, names: Vec<String>) -> Result<()> {
+    each(AT_A_TIME, names, |name| {
+        let (storage, container) = (storage.clone(), container.to_owned());
+        async move { storage.delete(&container, &name).await.map(drop) }
+    })
+    .await
+}
+
+/// The server deletes the segments of a list, and says of which it could not.
+async fn delete_static(storage: &Storage, container: &str, object: &str) -> Result<()> {
+    let request = Request::delete().with(ACCEPT, HeaderValue::from_static("application/json"));
+    let response = storage.send(&[container, object], "?multipart-manifest=delete", request).await?;
+    match response.status {
+        200..300 => check_report(&response.body.read_all(MAX_REPORT).await?),
+        404 => Err(not_found(container, object)),
+        _ => Err(refused(response, &format!("delete {container}/{object} with its segments")).await),
+    }
+}
+
+fn check_report(report: &[u8]) -> Result<()> {
+    // A server that says nothing more has done it.
+    let Ok(report) = serde_json::from_slice::<Value>(report) else {
+        return Ok(());
+    };
+    let status = report["Response Status"].as_str().unwrap_or("200");
+    let mut failed = report["Errors"].as_array().into_iter().flatten();
+    match failed.next() {
+        None if status.starts_with("200") => Ok(()),
+        None if status.starts_with("404") => Ok(()),
+        None => Err(not_all(status)),
+        Some(first) => {
+            let of = |index: usize| first[index].as_str().unwrap_or_default();
+            Err(not_all(&format!("{}: {}", of(0), of(1))))
+        }
+    }
+}
+
+fn not_all(reason: &str) -> Error {
+    let reason = shorten(reason);
+    Error::new(Kind::Failed, format!("the server could not delete all segments, try again: {reason}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_must_tell_of_no_failure() {
+        for report in [
+            r#"{"Number Deleted": 3, "Response Status": "200 OK", "Errors": []}"#,
+            " \r\n\r\n {\"Response Status\": \"200 OK\"}",
+            r#"{"Response Status": "404 Not Found", "Errors": [], "Number Not Found": 1}"#,
+            "",
+        ] {
+            check_report(report.as_bytes()).unwrap_or_else(|error| panic!("{error}"));
+        }
+        for (report, words) in [
+            (r#"{"Response Status": "400 Bad Request", "Errors": [["c/id-00002", "403 Forbidden"]]}"#, "c/id-00002: 403 Forbidden"),
+            (r#"{"Response Status": "500 Internal Error", "Errors": []}"#, "500 Internal Error"),
+            (r#"{"Response Status": "200 OK", "Errors": [1]}"#, "could not delete all"),
+        ] {
+            let error = check_report(report.as_bytes()).unwrap_err();
+            assert!(error.message().contains(words), "{error}");
+        }
+    }
+}

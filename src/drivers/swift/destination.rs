@@ -1,0 +1,104 @@
+//! Where a new image goes: objects that are written once, and known again as one's own.
+
+use std::hash::{BuildHasher, RandomState};
+
+use bytes::Bytes;
+use http::header::{HeaderValue, IF_NONE_MATCH};
+
+use super::storage::{Object, Storage, UPLOAD_ID, etag_of, header, refused};
+use crate::error::{Error, Kind, Result};
+use crate::http::{Payload, Request};
+
+/// How often an object is sent that the server has stored with another hash than it was sent with.
+const ATTEMPTS: usize = 3;
+
+/// The place of one new image.
+pub struct Destination {
+    pub storage: Storage,
+    pub container: String,
+    pub image_id: String,
+    /// Tells the objects of this add from those of another one of the same image.
+    upload_id: HeaderValue,
+}
+
+impl Destination {
+    pub fn new(storage: Storage, container: String, image_id: String) -> Result<Self> {
+        // A new RandomState is seeded by the system.
+        let random = || RandomState::new().hash_one(0);
+        let upload_id = header(&format!("{:016x}{:016x}", random(), random()))?;
+        Ok(Destination { storage, container, image_id, upload_id })
+    }
+
+    /// Stores an object of which the server has none yet; returns the hash that the server has of it.
+    pub async fn put(&self, name: &str, query: &str, mut request: Request) -> Result<String> {
+        request = request.with(IF_NONE_MATCH, HeaderValue::from_static("*")).with(UPLOAD_ID, self.upload_id.clone());
+        let response = self.storage.send(&[&self.container, name], query, request).await?;
+        match response.status {
+            200..300 => Ok(etag_of(&response.headers)),
+            404 => Err(missing_container(&self.container)),
+            // The answer to the first attempt may have been lost.
+            412 => match self.own(name).await? {
+                Some(hash) => Ok(hash),
+                None => Err(self.duplicate(name)),
+            },
+            409 => Err(self.duplicate(name)),
+            _ => Err(refused(response, &format!("store {}/{name}", self.container)).await),
+        }
+    }
+
+    /// Stores what is held, again where the server has got something else.
+    pub async fn put_checked(&self, name: &str, chunks: Vec<Bytes>, md5: &str) -> Result<()> {
+        let payload = Payload::held(chunks);
+        for attempt in 1.. {
+            let stored = self.put(name, "", Request::put(payload.clone())).await?;
+            if stored.is_empty() || stored == md5 {
+                break;
+            }
+            self.storage.delete(&self.container, name).await?;
+            if attempt == ATTEMPTS {
+                return Err(self.corrupt(name, &stored, md5));
+            }
+        }
+        Ok(())
+    }
+
+    /// The hash of an object, if it was stored by this add.
+    pub async fn own(&self, name: &str) -> Result<Option<String>> {
+        let object = self.storage.look_at(&self.container, name).await?;
+        Ok(object.filter(|object| self.is_own(object)).map(|object| object.etag))
+    }
+
+    pub fn is_own(&self, object: &Object) -> bool {
+        object.upload_id.as_ref() == Some(&self.upload_id)
+    }
+
+    /// Removes an object, if it was stored by this add.
+    pub async fn remove_own(&self, name: &str) -> Result<()> {
+        if self.own(name).await?.is_some() {
+            self.storage.delete(&self.container, name).await?;
+        }
+        Ok(())
+    }
+
+    pub fn corrupt(&self, name: &str, stored: &str, md5: &str) -> Error {
+        let container = &self.container;
+        let message = format!("the server has stored {container}/{name} with the MD5 {stored}, but it was sent {md5}");
+        Error::new(Kind::Failed, message)
+    }
+
+    pub fn duplicate(&self, name: &str) -> Error {
+        let container = &self.container;
+        let message = match name == self.image_id {
+            true => format!("there is an image {name:?} in the container {container:?} already"),
+            false => format!("another add of the same image is under way: it has stored {container}/{name}"),
+        };
+        Error::new(Kind::Duplicate, message)
+    }
+}
+
+pub fn missing_container(container: &str) -> Error {
+    let message = format!(
+        "the container {container} does not exist in Swift: create it, or set swift_store_create_container_on_put"
+    );
+    Error::new(Kind::Failed, message).with_http_status(404)
+}

@@ -1,0 +1,243 @@
+//! The object that makes segments one image: by their names (DLO) or by a list of them (SLO).
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::destination::Destination;
+use super::layout::{segment_prefix, sublist_name};
+use super::storage::{Layout, Listed, OBJECT_MANIFEST, Storage, manifest_value};
+use crate::error::{Error, Kind, Result};
+use crate::http::{Payload, Request, Target};
+
+/// How segments become one image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manifest {
+    Dynamic,
+    Static,
+}
+
+/// How many segments Swift takes in one list, unless the server says otherwise.
+const USUAL_SEGMENTS: usize = 1000;
+
+/// How often the listing is looked at again that lacks segments which are there: servers bring it up to date
+/// a little later under load.
+const LOOKS: u32 = 8;
+
+/// The pause before the first of these; it doubles with each.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// The query of requests about a list of segments.
+const PUT_LIST: &str = "?multipart-manifest=put";
+
+/// The longest answer of a server about itself.
+const MAX_INFO: usize = 1 << 20;
+
+/// Makes sure that the manifest will bring together just what was stored; returns what a list has to name.
+pub async fn prepare(manifest: Manifest, destination: &Destination, stored: &[Listed]) -> Result<Vec<Member>> {
+    match manifest {
+        Manifest::Dynamic if stored.is_empty() => Ok(Vec::new()),
+        Manifest::Dynamic => check_listing(destination, stored).await.map(|()| Vec::new()),
+        // The server compares every segment with the list.
+        Manifest::Static => put_sublists(destination, stored.iter().map(Member::segment).collect()).await,
+    }
+}
+
+/// Stores the manifest, and with it the image.
+pub async fn publish(manifest: Manifest, destination: &Destination, members: &[Member]) -> Result<()> {
+    let image_id = &destination.image_id;
+    match manifest {
+        Manifest::Dynamic => put_dynamic(destination).await,
+        // There is no list of nothing.
+        Manifest::Static if members.is_empty() => {
+            destination.put(image_id, "", Request::put(Payload::default())).await.map(drop)
+        }
+        Manifest::Static => {
+            put_list(destination, image_id, members).await?;
+            check_static(destination, members.iter().map(|member| member.size).sum()).await
+        }
+    }
+}
+
+/// Removes the lists of segments that this add has stored below its list.
+pub async fn remove_sublists(destination: &Destination) -> Result<()> {
+    for number in 1.. {
+        let name = sublist_name(&destination.image_id, number);
+        if destination.own(&name).await?.is_none() {
+            break;
+        }
+        destination.storage.delete(&destination.container, &name).await?;
+    }
+    Ok(())
+}
+
+/// No hash goes with it: servers disagree on the hash of a manifest.
+async fn put_dynamic(destination: &Destination) -> Result<()> {
+    let Destination { container, image_id, .. } = destination;
+    let value = manifest_value(container, &segment_prefix(image_id))?;
+    let request = Request::put(Payload::default()).with(OBJECT_MANIFEST, value);
+    destination.put(image_id, "", request).await.map(drop)
+}
+
+async fn check_listing(destination: &Destination, stored: &[Listed]) -> Result<()> {
+    let Destination { storage, container, image_id, .. } = destination;
+    let mut pause = PAUSE;
+    for _ in 0..LOOKS {
+        let listed = storage.list(container, &segment_prefix(image_id)).await?.unwrap_or_default();
+        match compare(stored, &listed) {
+            Comparison::Same => return Ok(()),
+            Comparison::Foreign(name) => return Err(destination.duplicate(name)),
+            Comparison::Different(ours, theirs) => {
+                return Err(destination.corrupt(&ours.name, &theirs.hash, &ours.hash));
+            }
+            Comparison::Missing(ours) => {
+                if storage.look_at(container, &ours.name).await?.is_none() {
+                    return Err(lost(container, ours));
+                }
+            }
+        }
+        tokio::time::sleep(pause).await;
+        pause *= 2;
+    }
+    let message = format!(
+        "the listing of the container {container} still lacks segments that are stored, and the image would lack them too: try again later, or set swift_store_manifest to slo"
+    );
+    Err(Error::new(Kind::Unavailable, message))
+}
+
+fn lost(container: &str, segment: &Listed) -> Error {
+    let message = format!("the segment {container}/{} was stored, but is not there any more", segment.name);
+    Error::new(Kind::Failed, message)
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Comparison<'a> {
+    Same,
+    /// A name that was not stored here.
+    Foreign(&'a str),
+    Different(&'a Listed, &'a Listed),
+    Missing(&'a Listed),
+}
+
+fn compare<'a>(stored: &'a [Listed], listed: &'a [Listed]) -> Comparison<'a> {
+    let ours: HashMap<&str, &Listed> = stored.iter().map(|segment| (segment.name.as_str(), segment)).collect();
+    for theirs in listed {
+        match ours.get(theirs.name.as_str()) {
+            None => return Comparison::Foreign(&theirs.name),
+            Some(ours) if ours.size != theirs.size || ours.hash != theirs.hash => {
+                return Comparison::Different(ours, theirs);
+            }
+            Some(_) => {}
+        }
+    }
+    let names: HashMap<&str, ()> = listed.iter().map(|theirs| (theirs.name.as_str(), ())).collect();
+    match stored.iter().find(|segment| !names.contains_key(segment.name.as_str())) {
+        Some(missing) => Comparison::Missing(missing),
+        None => Comparison::Same,
+    }
+}
+
+/// One entry of a list.
+#[derive(Clone)]
+pub struct Member {
+    name: String,
+    size: u64,
+    hash: Option<String>,
+}
+
+/// Of more segments than one list takes, stores lists: the image's list names these.
+async fn put_sublists(destination: &Destination, mut members: Vec<Member>) -> Result<Vec<Member>> {
+    let most = max_segments(&destination.storage).await;
+    let mut number = 0;
+    while members.len() > most {
+        let mut lists = Vec::new();
+        for part in members.chunks(most) {
+            number += 1;
+            let name = sublist_name(&destination.image_id, number);
+            put_list(destination, &name, part).await?;
+            let size = part.iter().map(|member| member.size).sum();
+            lists.push(Member { name, size, hash: None });
+        }
+        members = lists;
+    }
+    Ok(members)
+}
+
+impl Member {
+    fn segment(segment: &Listed) -> Self {
+        Member { name: segment.name.clone(), size: segment.size, hash: Some(segment.hash.clone()) }
+    }
+
+    fn entry(&self, container: &str) -> Value {
+        let path = format!("/{container}/{}", self.name);
+        match &self.hash {
+            Some(hash) => json!({ "path": path, "etag": hash, "size_bytes": self.size }),
+            None => json!({ "path": path, "size_bytes": self.size }),
+        }
+    }
+}
+
+async fn put_list(destination: &Destination, name: &str, members: &[Member]) -> Result<()> {
+    let entries: Vec<Value> = members.iter().map(|member| member.entry(&destination.container)).collect();
+    let body = Bytes::from(Value::from(entries).to_string());
+    destination.put(name, PUT_LIST, Request::put(Payload::held(vec![body]))).await.map(drop)
+}
+
+/// A server that does not know lists stores the list itself as the image.
+async fn check_static(destination: &Destination, size: u64) -> Result<()> {
+    let Destination { storage, container, image_id, .. } = destination;
+    let image = storage.look_at(container, image_id).await?;
+    match image {
+        Some(image) if image.layout == Layout::Static && image.size == Some(size) => Ok(()),
+        _ => Err(Error::new(
+            Kind::Failed,
+            "the server does not make one image of a list of segments: set swift_store_manifest to dlo",
+        )),
+    }
+}
+
+/// How many segments the server takes in one list; it need not say.
+async fn max_segments(storage: &Storage) -> usize {
+    told_max_segments(storage).await.filter(|most| *most > 1).unwrap_or(USUAL_SEGMENTS)
+}
+
+async fn told_max_segments(storage: &Storage) -> Option<usize> {
+    let target = Target { url: storage.origin_url("/info")?, authorizer: None };
+    let response = storage.client().send(&target, Request::get()).await.ok()?;
+    if response.status != 200 {
+        return None;
+    }
+    let info: Value = serde_json::from_slice(&response.body.read_all(MAX_INFO).await.ok()?).ok()?;
+    usize::try_from(info["slo"]["max_manifest_segments"].as_u64()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn segment(name: &str, size: u64, hash: &str) -> Listed {
+        Listed { name: name.into(), size, hash: hash.into() }
+    }
+
+    #[test]
+    fn a_listing_must_be_what_was_stored() {
+        let stored = [segment("id-00001", 5, "a"), segment("id-00002", 3, "b")];
+        assert_eq!(compare(&stored, &stored), Comparison::Same);
+        assert_eq!(compare(&stored, &stored[..1]), Comparison::Missing(&stored[1]));
+        assert_eq!(compare(&stored, &[]), Comparison::Missing(&stored[0]));
+        let longer = [&stored[..], &[segment("id-00003", 1, "c")]].concat();
+        assert_eq!(compare(&stored, &longer), Comparison::Foreign("id-00003"));
+        for other in [segment("id-00002", 4, "b"), segment("id-00002", 3, "c")] {
+            let listed = [stored[0].clone(), other.clone()];
+            assert_eq!(compare(&stored, &listed), Comparison::Different(&stored[1], &other));
+        }
+    }
+
+    #[test]
+    fn lists_name_segments_with_their_hashes() {
+        let entry = Member::segment(&segment("id-00001", 5, "ab")).entry("c d");
+        assert_eq!(entry, json!({"path": "/c d/id-00001", "etag": "ab", "size_bytes": 5}));
+    }
+}

@@ -1,0 +1,249 @@
+//! The `swift` driver: images in OpenStack's object store, laid out as by glance_store.
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | `options` `ini` `references` `account` | what a configuration says of accounts and of storing |
+//! | `location` `containers` `layout` | the names of things: URIs, containers, segments |
+//! | `access` | who is asked with which right for what a location names |
+//! | `storage` | the requests of Swift's API |
+//! | `addition` `destination` `whole` `segmented` `manifest` | storing an image |
+//! | `delete` `acls` | removing one, and who may see it |
+
+mod access;
+mod account;
+mod acls;
+mod addition;
+mod containers;
+mod delete;
+mod destination;
+mod ini;
+mod layout;
+mod location;
+mod manifest;
+mod options;
+mod references;
+mod segmented;
+mod storage;
+mod together;
+mod whole;
+
+use std::fs::File;
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::capabilities::Capabilities;
+use crate::config::Options;
+use crate::driver::{Acls, Download, Driver, Opened, Part, Reader, Registration, StoreContext, Upload};
+use crate::error::{Error, Kind, Result};
+use crate::http::{self, Client, Image, Manner, RandomAccess};
+use crate::location::{Location, StorageUri};
+use crate::operation::Operation;
+use crate::transfer::{Piece, Pool, ReadAhead, Runtime, Source};
+
+use addition::Addition;
+use access::{Access, Granted, Span, Trust};
+use location::{SwiftLocation, Via, parts_of};
+use options::Writing;
+use references::References;
+
+pub static REGISTRATION: Registration = Registration {
+    name: "swift",
+    alias: "glance.store.swift.Store",
+    schemes: location::SCHEMES,
+    options: &[options::OPTIONS, options::CLIENT_OPTIONS],
+    open,
+};
+
+/// Large enough that handing a buffer over costs nothing beside filling it, small enough for the
+/// processor's cache.
+const IO_SIZE: usize = 1 << 20;
+
+const CAPABILITIES: Capabilities =
+    Capabilities::READ_RANDOM.with(Capabilities::WRITE).with(Capabilities::DRIVER_REUSABLE);
+
+struct SwiftDriver {
+    runtime: Arc<Runtime>,
+    access: Access,
+    manner: Manner,
+    /// How much of its image a reader keeps.
+    cache_memory: u64,
+    /// Whether downloads may outlive the token of a user.
+    reads: Span,
+    /// None: the store cannot take images.
+    writing: Option<Writing>,
+    admin_tenants: Vec<String>,
+}
+
+fn open(context: StoreContext<'_>) -> Result<Opened> {
+    let StoreContext { options, runtime, log, .. } = context;
+    if options.bool(options::MULTI_TENANT) && options.str(options::CONFIG_FILE).is_some() {
+        let reason = format!("cannot be used together with {}", options::MULTI_TENANT);
+        return Err(options.bad(options::CONFIG_FILE, reason));
+    }
+    options::check_buffering(options)?;
+    let references = References::load(options, &log)?;
+    let writing = prepare_writing(options, &references);
+    let add_disabled = writing.as_ref().err().map(|error| error.message().to_owned());
+    let client = |settings| Client::new(settings, log.clone());
+    let (own, guarded) = (options::settings(options)?.unrestricted(), options::settings(options)?);
+    let driver = SwiftDriver {
+        access: Access::new(options, runtime.clone(), references, client(own), client(guarded))?,
+        manner: options::client(options).manner(),
+        cache_memory: options::client(options).cache_memory(),
+        reads: if options::resumes_downloads(options) { Span::Long } else { Span::Short },
+        writing: writing.ok(),
+        admin_tenants: options::admin_tenants(options),
+        runtime,
+    };
+    Ok(Opened {
+        capabilities: match add_disabled {
+            None => CAPABILITIES,
+            Some(_) => CAPABILITIES.without(Capabilities::WRITE),
+        },
+        driver: Box::new(driver),
+        add_disabled,
+        io_size: IO_SIZE,
+    })
+}
+
+/// How images are stored, where the configuration says all that it takes.
+fn prepare_writing(options: &Options, references: &References) -> Result<Writing> {
+    let writing = options::writing(options)?;
+    if !options.bool(options::MULTI_TENANT) {
+        let account = references.default_account().ok_or_else(|| references.missing_default())?;
+        account.identity()?;
+    }
+    Ok(writing)
+}
+
+impl SwiftDriver {
+    fn reach(&self, op: &Operation, location: &Location, span: Span) -> Result<(Granted, SwiftLocation)> {
+        let parts = parts_of(location)?;
+        Ok((self.access.reach(op, &parts.via, span)?, parts))
+    }
+
+    fn image(&self, op: &Operation, location: &Location) -> Result<(Image, Option<Trust>)> {
+        let (granted, parts) = self.reach(op, location, self.reads)?;
+        let target = granted.storage.target(&[&parts.container, &parts.object])?;
+        Ok((Image::new(granted.storage.client().clone(), target), granted.trust))
+    }
+}
+
+impl Driver for SwiftDriver {
+    fn locate(&self, uri: &StorageUri) -> Result<Location> {
+        let location = location::locate(uri)?;
+        match parts_of(&location)?.via {
+            Via::Reference(name) if self.access.references().named(&name).is_none() => {
+                Err(uri.bad(access::unknown_reference(&name).message()))
+            }
+            _ => Ok(location),
+        }
+    }
+
+    fn claim(&self, location: &Location) -> Option<usize> {
+        let parts = parts_of(location).ok()?;
+        let is_usual = self.writing.as_ref().is_some_and(|writing| writing.naming.covers(&parts.container));
+        self.access.claims(&parts.via, location.uri(), is_usual)
+    }
+
+    fn size(&self, op: &Operation, location: &Location) -> Result<u64> {
+        let (granted, parts) = self.reach(op, location, Span::Short)?;
+        let SwiftLocation { container, object, .. } = parts;
+        self.runtime.run(op, async move { storage::size_of(&granted.storage, &container, &object).await })
+    }
+
+    fn open(
+        &self,
+        op: &Operation,
+        location: &Location,
+        part: Part,
+        pool: &Pool,
+    ) -> Result<Box<dyn Download>> {
+        let Part { offset, length } = part;
+        let (image, trust) = self.image(op, location)?;
+        let download = http::Download::open(&self.runtime, op, image, offset, length, self.manner, pool)?;
+        Ok(Box::new(SwiftDownload { download, _trust: trust }))
+    }
+
+    fn reader(&self, op: &Operation, location: &Location) -> Result<Box<dyn Reader>> {
+        let (image, trust) = self.image(op, location)?;
+        let (image, size) =
+            self.runtime.run(op, async move { image.probe().await.map(|size| (image, size)) })?;
+        let source = RandomAccess { image, limit: self.manner.limit };
+        let blocks = ReadAhead::new(self.runtime.clone(), source, size, self.cache_memory);
+        Ok(Box::new(SwiftReader { blocks, _trust: trust }))
+    }
+
+    fn begin(
+        &self,
+        op: &Operation,
+        image_id: &str,
+        size: Option<u64>,
+        pool: &Pool,
+    ) -> Result<Box<dyn Upload>> {
+        location::check_image_id(image_id)?;
+        match &self.writing {
+            Some(writing) => Addition { driver: self, writing, image_id, size }.begin(op, pool),
+            None => Err(Error::new(Kind::AddDisabled, "the store is not set up for new images")),
+        }
+    }
+
+    fn delete(&self, op: &Operation, location: &Location) -> Result<()> {
+        let (granted, parts) = self.reach(op, location, Span::Short)?;
+        let SwiftLocation { via, container, object } = parts;
+        let is_tenants = self.access.is_multi_tenant() && matches!(via, Via::Address(_));
+        self.runtime.run(op, async move {
+            delete::delete(&granted.storage, &container, &object).await?;
+            match is_tenants {
+                true => granted.storage.delete_empty_container(&container).await,
+                false => Ok(()),
+            }
+        })
+    }
+
+    fn set_acls(&self, op: &Operation, location: &Location, acls: &Acls) -> Result<()> {
+        if !self.access.is_multi_tenant() {
+            let message = format!("a swift store keeps access lists only with {}", options::MULTI_TENANT);
+            return Err(Error::new(Kind::NotSupported, message));
+        }
+        let headers = acls::headers(acls, &self.admin_tenants)?;
+        let (granted, parts) = self.reach(op, location, Span::Short)?;
+        self.runtime.run(op, async move { granted.storage.describe_container(&parts.container, headers).await })
+    }
+}
+
+struct SwiftReader {
+    blocks: ReadAhead<RandomAccess>,
+    _trust: Option<Trust>,
+}
+
+impl Reader for SwiftReader {
+    fn size(&self) -> u64 {
+        self.blocks.size()
+    }
+
+    fn pread(&self, op: &Operation, buffer: &mut [u8], offset: u64) -> Result<usize> {
+        self.blocks.pread(op, buffer, offset)
+    }
+}
+
+struct SwiftDownload {
+    download: http::Download,
+    _trust: Option<Trust>,
+}
+
+impl Source for SwiftDownload {
+    fn next(&mut self, op: &Operation) -> Result<Option<Piece>> {
+        self.download.next(op)
+    }
+}
+
+impl Download for SwiftDownload {
+    fn length(&self) -> Option<u64> {
+        self.download.length()
+    }
+
+    fn file(&self) -> Option<(&File, Range<u64>)> {
+        None
+    }
+}

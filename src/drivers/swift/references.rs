@@ -1,0 +1,362 @@
+//! The accounts that a configuration names: one in the options, or any number in a file of their own.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use super::account::{Account, Address, AuthVersion, Credentials, usual_domain};
+use super::ini::{self, Section};
+use super::options;
+use crate::config::Options;
+use crate::error::{Error, Kind, Result};
+use crate::identity::Domain;
+use crate::log::{Level, Log};
+use crate::secret::Secret;
+
+/// The largest file that is read: far above any list of accounts.
+const MAX_FILE_BYTES: u64 = 1 << 20;
+
+/// Where a file is looked for that is not found as it was written.
+const DIRECTORIES: &[&str] = &["/etc/glance", "/etc"];
+
+/// The accounts of one store, by the names that locations give.
+pub struct References {
+    accounts: Vec<(String, Account)>,
+    /// The one that new images go to.
+    default: String,
+    /// Whether they come from a file: new locations name them then.
+    from_file: bool,
+}
+
+impl References {
+    pub fn load(options: &Options, log: &Log) -> Result<Self> {
+        let default = options.str(options::DEFAULT_REFERENCE).unwrap_or_default().to_owned();
+        let Some(path) = options.str(options::CONFIG_FILE) else {
+            let account = in_options(options);
+            let accounts = account.map(|account| (default.clone(), account)).into_iter().collect();
+            return Ok(References { accounts, default, from_file: false });
+        };
+        let sections = read(path).map_err(|reason| options.bad(options::CONFIG_FILE, reason))?;
+        let version = options::auth_version(options);
+        let mut accounts = Vec::new();
+        for section in sections {
+            match in_section(&section, version) {
+                Ok(account) => accounts.push((section.name, account)),
+                Err(reason) => {
+                    log.write(
+                        Level::Warn,
+                        "swift",
+                        format_args!("{path}: the account [{}] is left out: {reason}", section.name),
+                    );
+                }
+            }
+        }
+        Ok(References { accounts, default, from_file: true })
+    }
+
+    /// The account that a location names.
+    pub fn named(&self, name: &str) -> Option<&Account> {
+        self.accounts.iter().find(|(known, _)| known == name).map(|(_, account)| account)
+    }
+
+    pub fn default_name(&self) -> &str {
+        &self.default
+    }
+
+    /// The account that new images go to.
+    pub fn default_account(&self) -> Option<&Account> {
+        self.named(&self.default)
+    }
+
+    pub fn are_from_file(&self) -> bool {
+        self.from_file
+    }
+
+    pub fn accounts(&self) -> impl Iterator<Item = &Account> {
+        self.accounts.iter().map(|(_, account)| account)
+    }
+
+    /// Why there is no account for new images.
+    pub fn missing_default(&self) -> Error {
+        let reason = match self.from_file {
+            true => format!(
+                "{} has no usable account [{}], which {} names",
+                options::CONFIG_FILE,
+                self.default,
+                options::DEFAULT_REFERENCE
+            ),
+            false => format!(
+                "there are no credentials: set {}, or {} with {} and {}",
+                options::CONFIG_FILE,
+                options::AUTH_ADDRESS,
+                options::USER,
+                options::KEY
+            ),
+        };
+        Error::new(Kind::BadConfig, reason)
+    }
+}
+
+fn in_options(options: &Options) -> Option<Account> {
+    let set = |name| options.str(name).filter(|text| !text.is_empty());
+    let address = Address::configured(set(options::AUTH_ADDRESS)?);
+    let application = set(options::APPLICATION_ID).zip(set(options::APPLICATION_SECRET));
+    let password = set(options::USER).zip(set(options::KEY));
+    let credentials = match (application, password) {
+        (Some((id, secret)), _) => {
+            Credentials::Application { id: Secret::new(id), secret: Secret::new(secret) }
+        }
+        (None, Some((user, key))) => Credentials::Password { user: user.to_owned(), key: Secret::new(key) },
+        (None, None) => return None,
+    };
+    Some(Account::plain(address, options::auth_version(options), credentials))
+}
+
+fn in_section(section: &Section, version: AuthVersion) -> std::result::Result<Account, String> {
+    let value = |key: &str| -> std::result::Result<Option<Secret>, String> {
+        let value = section.value(key).map_err(|reason| format!("{key} {reason}"))?;
+        let unquoted = value.map(|value| unquoted(value.expose()).map(Secret::new));
+        unquoted.transpose().map_err(|reason| format!("{key} {reason}"))
+    };
+    let text = |key: &str| value(key).map(|value| value.map(|value| value.expose().to_owned()));
+    let needed = |found: Option<Secret>, key: &str| found.ok_or_else(|| format!("{key} is not set"));
+
+    let address = needed(value("auth_address")?, "auth_address")?;
+    let application =
+        value("application_credential_id")?.zip(value("application_credential_secret")?);
+    let credentials = match application {
+        Some((id, secret)) => Credentials::Application { id, secret },
+        None => Credentials::Password {
+            user: needed(value("user")?, "user")?.expose().to_owned(),
+            key: needed(value("key")?, "key")?,
+        },
+    };
+    let version = text("auth_version")?.map_or(version, |word| options::version_of(&word));
+    Ok(Account {
+        address: Address::configured(address.expose()),
+        version,
+        credentials,
+        user_domain: domain(text("user_domain_id")?, text("user_domain_name")?),
+        project_domain: domain(text("project_domain_id")?, text("project_domain_name")?),
+    })
+}
+
+/// The id decides; what has neither is in the usual domain.
+fn domain(id: Option<String>, name: Option<String>) -> Domain {
+    id.map(Domain::Id).or(name.map(Domain::Name)).unwrap_or_else(usual_domain)
+}
+
+/// A value that begins with a quote must end with the same, and loses both.
+fn unquoted(value: &str) -> std::result::Result<&str, String> {
+    let Some(quote) = value.chars().next().filter(|c| matches!(c, '"' | '\'')) else {
+        return Ok(value);
+    };
+    let inner = value.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
+    inner.ok_or_else(|| format!("begins with a {quote} that does not end it"))
+}
+
+fn read(path: &str) -> std::result::Result<Vec<Section>, String> {
+    let found = find(path);
+    let unreadable = |error: std::io::Error| format!("the file cannot be read: {error}");
+    let file = File::open(&found).map_err(unreadable)?;
+    let mut bytes = Zeroizing::new(Vec::new());
+    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(format!("the file has more than {MAX_FILE_BYTES} bytes"));
+    }
+    let text = str::from_utf8(&bytes).map_err(|_| "the file is not UTF-8 text".to_owned())?;
+    ini::parse(text).map_err(|error| format!("line {} of the file {}", error.line, error.reason))
+}
+
+fn find(path: &str) -> PathBuf {
+    let written = PathBuf::from(path);
+    if path.is_empty() || written.exists() {
+        return written;
+    }
+    let mut elsewhere = DIRECTORIES.iter().map(|directory| Path::new(directory).join(path));
+    elsewhere.find(|candidate| candidate.exists()).unwrap_or(written)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, Scope};
+    use std::io::Write;
+
+    /// The accounts that glance_store's own tests use.
+    const FIXTURE: &str = "
+[ref1]
+user = tenant:user1
+key = key1
+auth_address = example.com
+[ref2]
+user = user2
+key = key2
+user_domain_id = default
+project_domain_id = default
+auth_version = 3
+auth_address = http://example.com
+[ref3]
+user= \"user3\"
+key= \"key3\"
+auth_address = \"http://example.com\"
+[ref4]
+user = user4
+key = key4
+user_domain_id = userdomainid
+project_domain_id = projdomainid
+auth_address = \"http://example.com\"
+[ref5]
+user = user5
+key = key5
+user_domain_name = userdomain
+project_domain_name = projdomain
+auth_address = \"http://example.com\"
+[ref6]
+application_credential_id = app-cred-id-123
+application_credential_secret = app-cred-secret-456
+auth_address = https://example.com
+[ref7]
+user = unused:user
+key = unused
+application_credential_id = app-cred-id-789
+application_credential_secret = app-cred-secret-012
+user_domain_id = userdomainid
+project_domain_id = projdomainid
+auth_address = https://example.com
+[ref8]
+application_credential_id = app-cred-id
+auth_address = https://example.com
+[ref9]
+application_credential_secret = app-cred-secret
+auth_address = https://example.com
+[old]
+user = tenant:user1
+key = key1
+auth_version = 2
+auth_address = http://localhost:80
+[tempauth]
+user = test:tester
+key = 50%off
+auth_version = 1
+auth_address = http://localhost/auth/v1.0
+[open_quote]
+user = 'tenant:user1
+key = key1
+auth_address = http://localhost
+";
+
+    fn load(settings: &[(&str, &str)]) -> Result<References> {
+        let mut config = Config::new();
+        for (key, value) in settings {
+            config.set(Some("swift"), key, &value.replace('$', "$$")).unwrap();
+        }
+        let options = config.resolve(&Scope::new(&["swift"]), &[options::OPTIONS]).unwrap();
+        References::load(&options, &Log::new(0, Box::new(|_, _, _| {})))
+    }
+
+    fn fixture() -> References {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(FIXTURE.as_bytes()).unwrap();
+        load(&[(options::CONFIG_FILE, file.path().to_str().unwrap())]).unwrap()
+    }
+
+    fn password(account: &Account) -> (&str, &str) {
+        match &account.credentials {
+            Credentials::Password { user, key } => (user, key.expose()),
+            Credentials::Application { .. } => panic!("an application credential"),
+        }
+    }
+
+    #[test]
+    fn sections_become_accounts() {
+        let references = fixture();
+        let of = |name: &str| references.named(name).unwrap_or_else(|| panic!("no {name}"));
+        assert_eq!(password(of("ref1")), ("tenant:user1", "key1"));
+        assert_eq!(of("ref1").address.url().unwrap().to_uri(), "https://example.com");
+        assert_eq!(password(of("ref3")), ("user3", "key3"));
+        assert_eq!(of("ref3").address.url().unwrap().to_uri(), "http://example.com");
+        assert_eq!(password(of("tempauth")), ("test:tester", "50%off"));
+        for (name, version) in [("ref2", AuthVersion::V3), ("old", AuthVersion::V3), ("tempauth", AuthVersion::V1)] {
+            assert_eq!(of(name).version, version, "{name}");
+        }
+        assert_eq!((references.default_name(), references.are_from_file()), ("ref1", true));
+    }
+
+    #[test]
+    fn domains_are_the_usual_ones_unless_named() {
+        let references = fixture();
+        let (id, name_of) = (|id: &str| Domain::Id(id.to_owned()), |name: &str| Domain::Name(name.to_owned()));
+        for (name, project, user) in [
+            ("ref1", id("default"), id("default")),
+            ("ref4", id("projdomainid"), id("userdomainid")),
+            ("ref5", name_of("projdomain"), name_of("userdomain")),
+        ] {
+            let account = references.named(name).unwrap();
+            assert_eq!((&account.project_domain, &account.user_domain), (&project, &user), "{name}");
+        }
+    }
+
+    #[test]
+    fn application_credentials_come_before_passwords_and_need_both_halves() {
+        let references = fixture();
+        for (name, wanted) in [("ref6", "app-cred-id-123"), ("ref7", "app-cred-id-789")] {
+            match &references.named(name).unwrap().credentials {
+                Credentials::Application { id, .. } => assert_eq!(id.expose(), wanted),
+                Credentials::Password { .. } => panic!("{name} is a password"),
+            }
+        }
+        assert!(references.named("ref8").is_none() && references.named("ref9").is_none());
+        assert!(references.named("open_quote").is_none());
+    }
+
+    #[test]
+    fn quotes_come_in_pairs() {
+        for (written, read) in
+            [("user", "user"), ("\"user\"", "user"), ("'user'", "user"), ("user'", "user'"), ("user\"", "user\"")]
+        {
+            assert_eq!(unquoted(written), Ok(read), "{written}");
+        }
+        for written in ["'user\"", "\"user'", "'user", "\"user", "\"", "'"] {
+            assert!(unquoted(written).is_err(), "{written}");
+        }
+    }
+
+    #[test]
+    fn options_make_one_account() {
+        let password_options = [
+            (options::USER, "tenant:user"),
+            (options::KEY, "pa$s"),
+            (options::AUTH_ADDRESS, "auth@default.com"),
+            (options::DEFAULT_REFERENCE, "ref_default"),
+        ];
+        let references = load(&password_options).unwrap();
+        assert_eq!(references.accounts().count(), 1);
+        assert_eq!(password(references.named("ref_default").unwrap()), ("tenant:user", "pa$s"));
+        assert!(!references.are_from_file());
+        let both = [&password_options[..], &[(options::APPLICATION_ID, "i"), (options::APPLICATION_SECRET, "s")]];
+        let references = load(&both.concat()).unwrap();
+        assert!(matches!(references.default_account().unwrap().credentials, Credentials::Application { .. }));
+        for missing in 0..3 {
+            let mut fewer = password_options.to_vec();
+            fewer.remove(missing);
+            assert!(load(&fewer).unwrap().default_account().is_none(), "{missing}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_used_is_told() {
+        let mut broken = tempfile::NamedTempFile::new().unwrap();
+        broken.write_all(b"[a]\nuser = u\nsecret without separator\n").unwrap();
+        for (path, words) in
+            [("/nonexistent/accounts", "cannot be read"), ("", "cannot be read"), (broken.path().to_str().unwrap(), "line 3")]
+        {
+            let error = load(&[(options::CONFIG_FILE, path)]).err().unwrap();
+            assert_eq!(error.kind(), Kind::BadConfig);
+            assert!(error.message().contains(words), "{error}");
+            assert!(!error.message().contains("without separator"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! The same for many, several at a time.
+
+use tokio::task::{JoinError, JoinSet};
+
+use crate::error::{Error, Kind, Result};
+
+/// Does `work` for every item, `limit` at a time and also for those behind one that fails; the first failure.
+pub async fn each<T, F>(limit: usize, items: Vec<T>, work: impl Fn(T) -> F) -> Result<()>
+where
+    F: Future<Output = Result<()>> + Send + 'static,
+{
+    let mut running = JoinSet::new();
+    let mut outcome = Ok(());
+    for item in items {
+        if running.len() >= limit {
+            outcome = outcome.and(next(&mut running).await);
+        }
+        running.spawn(work(item));
+    }
+    while !running.is_empty() {
+        outcome = outcome.and(next(&mut running).await);
+    }
+    outcome
+}
+
+async fn next(running: &mut JoinSet<Result<()>>) -> Result<()> {
+    running.join_next().await.map_or(Ok(()), |ended| ended.unwrap_or_else(|error| Err(broken(error))))
+}
+
+fn broken(error: JoinError) -> Error {
+    match error.try_into_panic() {
+        Ok(panic) => Error::from_panic(panic.as_ref()),
+        Err(_) => Error::new(Kind::Cancelled, "the work was given up"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operation::Operation;
+    use crate::transfer::Runtime;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[test]
+    fn all_is_done_although_some_fail() {
+        let (done, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (doing, seen) = (done.clone(), most.clone());
+        let error = Runtime::shared()
+            .run(&Operation::default(), async move {
+                let under_way = Arc::new(AtomicUsize::new(0));
+                each(3, (0..20).collect(), |item| {
+                    let (under_way, done, most) = (under_way.clone(), doing.clone(), seen.clone());
+                    async move {
+                        most.fetch_max(under_way.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                        tokio::task::yield_now().await;
+                        under_way.fetch_sub(1, Ordering::SeqCst);
+                        done.fetch_add(1, Ordering::SeqCst);
+                        if item == 5 { Err(Error::new(Kind::Failed, "item 5")) } else { Ok(()) }
+                    }
+                })
+                .await
+            })
+            .unwrap_err();
+        assert_eq!(error.message(), "item 5");
+        assert_eq!((done.load(Ordering::SeqCst), most.load(Ordering::SeqCst)), (20, 3));
+    }
+}
