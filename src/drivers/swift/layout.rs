@@ -105,11 +105,11 @@ fn is_number(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::options::UNIT;
     use super::*;
     use crate::operation::Operation;
 
     const MIB: u64 = 1 << 20;
+    const UNIT: u64 = 1_024_000;
 
     fn pool(memory: u64) -> Pool {
         let buffer = (memory / 8).min(MIB) as usize;
