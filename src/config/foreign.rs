@@ -59,7 +59,6 @@ const DRIVERS: &[(&str, &[&str])] = &[
             "vmware_datastores",
         ],
     ),
-    ("sheepdog", &["sheepdog_store_chunk_size", "sheepdog_store_port", "sheepdog_store_address"]),
 ];
 
 /// The drivers that are still foreign.

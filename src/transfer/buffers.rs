@@ -40,6 +40,12 @@ pub fn for_zeroes(mut len: u64, mut each: impl FnMut(&'static [u8]) -> Result<()
     Ok(())
 }
 
+/// Whether all bytes are zeros.
+pub fn is_zero(data: &[u8]) -> bool {
+    // Without early exit inside a chunk, so that it is compared in wide registers.
+    data.chunks(256).all(|chunk| chunk.iter().fold(0, |bits, byte| bits | byte) == 0)
+}
+
 /// The buffers of one call.
 #[derive(Clone)]
 pub struct Pool {

@@ -16,7 +16,7 @@ mod read_ahead;
 mod runtime;
 mod workers;
 
-pub use buffers::{Piece, Pool, for_zeroes};
+pub use buffers::{Buffer, Piece, Pool, for_zeroes, is_zero};
 pub use callbacks::{CallbackInput, CallbackSink, WriteCallback};
 pub use chunk_reader::{ChunkReader, Input};
 pub use descriptor::{DescriptorInput, DescriptorSink, Extent, extent_at, kernel_copy};

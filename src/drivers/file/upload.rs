@@ -18,7 +18,7 @@ use crate::error::{Error, Kind, Result};
 use crate::location::Location;
 use crate::log::{Level, Log};
 use crate::operation::Operation;
-use crate::transfer::{AbandonOnDrop, Piece, Queue, Runtime, Sink, Worker, for_zeroes};
+use crate::transfer::{AbandonOnDrop, Piece, Queue, Runtime, Sink, Worker, for_zeroes, is_zero};
 
 /// How many pieces may wait for the disk.
 const DEPTH: usize = 4;
@@ -245,11 +245,6 @@ fn data_runs(data: &[u8], position: u64) -> impl Iterator<Item = Range<usize>> +
         }
         (run_start < start).then_some(run_start..start)
     })
-}
-
-fn is_zero(block: &[u8]) -> bool {
-    // Without early exit inside a chunk, so that it is compared in wide registers.
-    block.chunks(256).all(|chunk| chunk.iter().fold(0, |bits, byte| bits | byte) == 0)
 }
 
 #[cfg(test)]
