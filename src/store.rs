@@ -243,8 +243,9 @@ impl Store {
 
     /// The buffers of one call on this store.
     pub fn pool(&self, op: &Operation) -> Pool {
-        // Small enough that a few stages can work at the same time within the memory.
-        let largest = usize::try_from(self.transfer_memory / 8).unwrap_or(usize::MAX);
+        // Small enough that a few stages can work at the same time within the memory, those of both sides of
+        // a copy too.
+        let largest = usize::try_from(self.transfer_memory / 16).unwrap_or(usize::MAX);
         Pool::new(op, self.opened.io_size.min(largest), self.transfer_memory)
     }
 

@@ -1,13 +1,14 @@
 //! Requests: asked over kept connections, tried again when that may help, followed where they lead.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
-use http::Method;
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, LOCATION,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderMap, LOCATION,
     PROXY_AUTHORIZATION, USER_AGENT,
 };
+use http::{Method, StatusCode};
 use hyper::body::Body as _;
 
 use super::body::Body;
@@ -49,6 +50,8 @@ impl Settings {
 pub struct Client {
     settings: Settings,
     idle: Arc<Idle>,
+    /// Whether some server was found that refuses to be asked whether it wants a payload.
+    asks_no_leave: AtomicBool,
     log: Arc<Log>,
 }
 
@@ -87,7 +90,7 @@ impl Response {
 
 impl Client {
     pub fn new(settings: Settings, log: Arc<Log>) -> Self {
-        Client { settings, idle: Arc::default(), log }
+        Client { settings, idle: Arc::default(), asks_no_leave: AtomicBool::new(false), log }
     }
 
     pub fn log(&self) -> &Log {
@@ -187,13 +190,16 @@ impl Client {
         let seat = self.idle.seat(url.origin());
         self.log.write(Level::Debug, "http", format_args!("{} {url}", request.method));
         loop {
-            // A server may close an idle connection at any time; whether it saw a request then, nobody knows.
-            let kept = if request.is_idempotent() { seat.take() } else { None };
+            let asks_leave = self.asks_leave(&request);
+            // A server may close an idle connection at any time; whether it saw a request then, nobody knows,
+            // and a stream that has begun is lost.
+            let survives_loss = request.is_idempotent() && (asks_leave || !request.payload.is_streamed());
+            let kept = if survives_loss { seat.take() } else { None };
             let mut connection = match kept {
                 Some(connection) => connection,
                 None => connector.connect(url.origin()).await.map_err(unsent)?,
             };
-            let outgoing = self.outgoing(url, &request).map_err(unsent)?;
+            let outgoing = self.outgoing(url, &request, asks_leave).map_err(unsent)?;
             let asked = connection.ask(outgoing).await.map_err(sent)?;
             let Asked::Answered(answer) = asked else {
                 if request.payload.is_whole() {
@@ -203,6 +209,10 @@ impl Client {
                 return Err(sent(error));
             };
             let (head, incoming) = answer.into_parts();
+            if head.status == StatusCode::EXPECTATION_FAILED && asks_leave && request.payload.is_whole() {
+                self.asks_no_leave.store(true, Ordering::Relaxed);
+                continue;
+            }
             let length = match request.method {
                 Method::HEAD => content_length(&head.headers).map_err(sent)?,
                 _ => incoming.size_hint().exact(),
@@ -218,7 +228,14 @@ impl Client {
         }
     }
 
-    fn outgoing(&self, url: &Url, request: &Request) -> Result<http::Request<Outgoing>> {
+    /// Whether the server is asked before the payload is sent: one that refuses costs little then, and a
+    /// stream can still be sent elsewhere.
+    fn asks_leave(&self, request: &Request) -> bool {
+        let is_worth_it = request.payload.is_streamed() || request.payload.length() >= WORTH_ASKING;
+        is_worth_it && !self.asks_no_leave.load(Ordering::Relaxed)
+    }
+
+    fn outgoing(&self, url: &Url, request: &Request, asks_leave: bool) -> Result<http::Request<Outgoing>> {
         let proxy = self.settings.connector.plain_proxy(url.origin());
         let target = match proxy {
             Some(_) => format!("http://{}{}", url.authority(), url.request_target()),
@@ -235,7 +252,6 @@ impl Client {
         if matches!(request.method, Method::PUT | Method::POST) {
             head = head.header(CONTENT_LENGTH, request.payload.length());
         }
-        let asks_leave = request.payload.length() >= WORTH_ASKING;
         if asks_leave {
             head = head.header(EXPECT, "100-continue");
         }
@@ -269,6 +285,8 @@ async fn renew(target: &Target, request: &Request, response: &Response) -> Resul
 
 /// Removes what proves to one server who asks, before another is asked.
 fn drop_secrets(headers: &mut HeaderMap) {
+    headers.remove(AUTHORIZATION);
+    headers.remove(COOKIE);
     let secret = headers.iter().filter(|(_, value)| value.is_sensitive()).map(|(name, _)| name.clone());
     for name in secret.collect::<Vec<_>>() {
         headers.remove(name);

@@ -98,6 +98,7 @@ impl Connection {
         };
         match patiently(self.patience, &traffic, asking).await? {
             Ok(answer) => {
+                traffic.withdraw();
                 self.is_used = true;
                 Ok(Asked::Answered(answer))
             }

@@ -52,6 +52,14 @@ struct Stream {
     bell: Arc<Doorbell>,
 }
 
+impl Drop for Stream {
+    fn drop(&mut self) {
+        // Whoever waits for room learns that nobody takes anything any more.
+        self.pieces.close();
+        self.bell.ring();
+    }
+}
+
 /// Where the caller's thread puts the pieces of a stream.
 pub struct Feed {
     pieces: Sender<Bytes>,
@@ -104,6 +112,11 @@ impl Payload {
         }
     }
 
+    /// Whether it can be sent but once.
+    pub fn is_streamed(&self) -> bool {
+        matches!(self.0, Kind::Streamed { .. })
+    }
+
     /// Whether all of it can be sent: of a stream, that nothing was sent yet.
     pub fn is_whole(&self) -> bool {
         match &self.0 {
@@ -129,6 +142,7 @@ impl Payload {
                 moved: Instant::now(),
                 is_ours: false,
                 has_leave: !asks_leave,
+                is_withdrawn: false,
                 is_done: left == 0,
                 waker: None,
             }))),
@@ -149,6 +163,8 @@ struct State {
     /// It would take more, but there is nothing yet.
     is_ours: bool,
     has_leave: bool,
+    /// The answer has come without leave: nothing is to be sent any more.
+    is_withdrawn: bool,
     is_done: bool,
     waker: Option<Waker>,
 }
@@ -165,9 +181,17 @@ impl Traffic {
         lock(&self.0).is_done
     }
 
-    /// The server wants the payload.
+    /// The answer has come: a payload that was not asked for yet stays where it is, for another attempt.
+    pub fn withdraw(&self) {
+        lock(&self.0).is_withdrawn = true;
+    }
+
+    /// The server wants the payload.  Saying so again does not make it less silent.
     pub fn give_leave(&self) {
         let mut state = lock(&self.0);
+        if state.has_leave {
+            return;
+        }
         state.has_leave = true;
         state.moved = Instant::now();
         if let Some(waker) = state.waker.take() {
@@ -201,6 +225,9 @@ impl Outgoing {
         let mut state = lock(&self.traffic.0);
         if state.has_leave {
             return Poll::Ready(());
+        }
+        if state.is_withdrawn {
+            return Poll::Pending;
         }
         let is_over = self.leave.as_mut().is_none_or(|leave| leave.as_mut().poll(context).is_ready());
         state.has_leave = is_over;
@@ -272,15 +299,5 @@ impl Body for Outgoing {
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.left)
-    }
-}
-
-impl Drop for Outgoing {
-    fn drop(&mut self) {
-        // Whoever waits for room in the stream learns that nobody takes anything any more.
-        if let Origin::Stream(stream) = &mut self.source {
-            stream.pieces.close();
-            stream.bell.ring();
-        }
     }
 }

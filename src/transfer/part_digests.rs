@@ -59,7 +59,7 @@ impl PartDigests {
         let index = usize::try_from(number.saturating_sub(1)).unwrap_or(usize::MAX);
         let known = found.wait_for(|found| found.is_over || found.digests.len() > index).await;
         let digest = known.ok().and_then(|found| found.digests.get(index).copied());
-        digest.ok_or_else(|| Error::new(Kind::Cancelled, "the digest of a part was given up"))
+        digest.ok_or_else(|| Error::new(Kind::Bug, "the digest of a part was given up"))
     }
 
     /// The next part has this digest.

@@ -197,8 +197,8 @@ impl<S: StorePart> PartUploader<S> {
         self.part.number += 1;
         self.part.offset += length;
         self.part.room = self.digests.length(self.part.number);
-        // Where the memory holds one part only, it is stored before the next is filled.
-        if self.plan.side_by_side(self.part.number) == 0 {
+        // Where longer parts follow, fewer of them fit beside one that is filled.
+        while self.under_way.len() > self.plan.side_by_side(self.part.number) {
             self.collect_next(op)?;
         }
         Ok(())

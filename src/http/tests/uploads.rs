@@ -1,6 +1,6 @@
 //! Requests that carry something, and what proves who asks.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use bytes::Bytes;
@@ -25,6 +25,21 @@ fn taking(answers: &[&str]) -> (Server, Arrived) {
         let mut arrived = taken.lock().unwrap();
         let status = &answers[arrived.len().min(answers.len() - 1)];
         arrived.push(payload);
+        send(wire, &answer(status, "", b""))
+    });
+    (server, arrived)
+}
+
+/// The same, but a refusal comes before the payload.
+fn taking_streams(answers: &[&'static str]) -> (Server, Arrived) {
+    let arrived = Arrived::default();
+    let (taken, answers, tried) = (arrived.clone(), answers.to_vec(), AtomicUsize::new(0));
+    let server = Server::start(move |request, wire| {
+        let status = answers[tried.fetch_add(1, Ordering::SeqCst)];
+        if status.starts_with('2') {
+            let payload = receive(request, wire);
+            taken.lock().unwrap().push(payload);
+        }
         send(wire, &answer(status, "", b""))
     });
     (server, arrived)
@@ -179,6 +194,95 @@ fn stream(fixture: &Fixture, target: Target, length: u64, pieces: &[Vec<u8>]) ->
 }
 
 #[test]
+fn a_refusal_ends_the_wait_for_room_in_a_stream() {
+    let server = Server::start(|_, wire| {
+        send(wire, &answer("412 It exists", "", b"exists"));
+        Then::WaitForClose
+    });
+    let fixture = Fixture::new();
+    let pieces = vec![image(1000); 20];
+    // Whoever of the network's thread and this one is faster.
+    for _ in 0..100 {
+        let (status, taken) = stream(&fixture, target(&server.url("/")), 2 * LARGE as u64, &pieces);
+        assert_eq!(status.unwrap(), 412);
+        assert!(taken < 20);
+    }
+    drop(fixture);
+    server.finish();
+}
+
+#[test]
+fn a_stream_waits_for_a_slow_renewal() {
+    let (server, arrived) = taking_streams(&["401 Old", "201 Created"]);
+    let fixture = Fixture::new();
+    let (to, pass) = with_pass(&server.url("/"));
+    pass.patience.store(1200, Ordering::SeqCst);
+    let pieces = vec![image(LARGE); 3];
+    let (status, _) = stream(&fixture, to, 3 * LARGE as u64, &pieces);
+    assert_eq!(status.unwrap(), 201);
+    assert!(arrived.lock().unwrap().pop().unwrap() == pieces.concat());
+    drop(fixture);
+    server.finish();
+}
+
+#[test]
+fn short_streams_ask_as_well_and_survive_an_idle_connection() {
+    let tried = AtomicUsize::new(0);
+    let server = Server::start(move |request, wire| match tried.fetch_add(1, Ordering::SeqCst) {
+        0 => send(wire, &answer("200 OK", "", b"")),
+        1 => Then::Close,
+        _ => {
+            let payload = receive(request, wire);
+            send(wire, &answer(if payload == image(5000) { "201 Created" } else { "400 No" }, "", b""))
+        }
+    });
+    let fixture = Fixture::new();
+    fixture.send(target(&server.url("/")), Request::get()).unwrap();
+    assert_eq!(stream(&fixture, target(&server.url("/")), 5000, &[image(5000)]).0.unwrap(), 201);
+    drop(fixture);
+    server.finish();
+}
+
+#[test]
+fn a_server_that_refuses_to_be_asked_is_not_asked_again() {
+    let server = Server::start(|request, wire| match request.header("expect") {
+        Some(_) => {
+            send(wire, &answer("417 Expectation Failed", "", b""));
+            Then::Close
+        }
+        None => {
+            let length = receive(request, wire).len();
+            send(wire, &answer(if length == LARGE { "201 Created" } else { "400 No" }, "", b""))
+        }
+    });
+    let fixture = Fixture::new();
+    for _ in 0..2 {
+        let request = Request::put(chunked(&image(LARGE), LARGE));
+        assert_eq!(fixture.send(target(&server.url("/")), request).unwrap().0, 201);
+    }
+    assert_eq!(stream(&fixture, target(&server.url("/")), LARGE as u64, &[image(LARGE)]).0.unwrap(), 201);
+    drop(fixture);
+    let asked: Vec<bool> = server.finish().iter().map(|request| request.header("expect").is_some()).collect();
+    assert_eq!(asked, [true, false, false, false]);
+}
+
+#[test]
+fn leave_that_is_given_again_and_again_is_silence() {
+    let server = Server::start(|request, wire| {
+        receive_some(request, wire, usize::MAX);
+        while send(wire, b"HTTP/1.1 100 Continue\r\n\r\n") == Then::Keep {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Then::Close
+    });
+    let fixture = Fixture::impatient();
+    let error = fixture.send(target(&server.url("/")), Request::put(chunked(b"abc", 3))).unwrap_err();
+    assert_error(error, Kind::Timeout, "no answer came");
+    drop(fixture);
+    server.finish();
+}
+
+#[test]
 fn streams_are_sent_as_they_come() {
     let (server, arrived) = taking(&["201 Created"]);
     let fixture = Fixture::new();
@@ -304,6 +408,8 @@ fn a_slow_source_is_not_the_servers_silence() {
 struct Pass {
     number: AtomicUsize,
     shown: AtomicUsize,
+    /// How many milliseconds a renewal takes.
+    patience: AtomicU64,
 }
 
 impl Authorizer for Pass {
@@ -318,7 +424,10 @@ impl Authorizer for Pass {
     fn renew<'a>(&'a self, refusal: &'a Response) -> BoxFuture<'a, Result<bool>> {
         let is_new = refusal.status == 401;
         self.number.fetch_add(usize::from(is_new), Ordering::SeqCst);
-        Box::pin(async move { Ok(is_new) })
+        Box::pin(async move {
+            tokio::time::sleep(Duration::from_millis(self.patience.load(Ordering::SeqCst))).await;
+            Ok(is_new)
+        })
     }
 }
 
