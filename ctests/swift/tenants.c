@@ -44,7 +44,7 @@ static const char *add(gs_store *store, const char *id, size_t len, const gs_opt
     gs_image_info info = { .struct_size = sizeof info };
     if (!OK(gs_add(store, id, len, source_read, &source, opts, &image, ERR)))
         return "";
-    MUST(OK(gs_image_get_info(image, &info, ERR)));
+    gs_image_get_info(image, &info);
     const char *uri = text("%s", info.uri);
     gs_image_free(image);
     return uri;
@@ -74,9 +74,8 @@ static unsigned asked(const char *method, const char *what)
 /* Nothing is entrusted to anybody. */
 static void check_no_trusts(void)
 {
-    struct reply reply = request_ok("GET", text("%s/OS-TRUST/trusts?trustor_user_id=%s", swift("SWIFT_KEYSTONE_URL"),
-                                                swift("SWIFT_USER_ID")),
-                                    text("X-Auth-Token: %s\r\n", user.token), NULL, 0);
+    const char  *url = text("%s/OS-TRUST/trusts?trustor_user_id=%s", swift("SWIFT_KEYSTONE_URL"), swift("SWIFT_USER_ID"));
+    struct reply reply = request_ok("GET", url, text("X-Auth-Token: %s\r\n", user.token), NULL, 0);
     CHECK_HAS("\"trusts\": []", reply.body);
     reply_free(&reply);
 }
@@ -192,7 +191,7 @@ static void large_images(void)
         { "where Keystone fails", NULL, NULL, "POST keystone:* 1- status=503", 0, 0 },
         { "by a trust whose token ends", NULL, NULL, "PUT swift:*-00002* 1 status=401", 1, 1 },
     };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    for (size_t i = 0; i < (small_run() ? 1 : sizeof rows / sizeof *rows); i++) {
         check_context("a large image %s", rows[i].what);
         gs_registry *reg = tenants(rows[i].key, rows[i].value);
         struct login login = user;
@@ -241,7 +240,7 @@ static void failures(void)
         { "of which a segment is refused", source_read, "PUT swift:*-00002* 1- status=403", GS_FORBIDDEN },
         { "whose token is refused again and again", source_read, "PUT swift:*-00002* 1- status=401", GS_NOT_AUTHENTICATED },
     };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    for (size_t i = 0; i < (small_run() ? 2 : sizeof rows / sizeof *rows); i++) {
         check_context("a large image %s", rows[i].what);
         gs_registry  *reg = tenants(NULL, NULL);
         struct source source = { .data = data, .len = LARGE, .piece = SEGMENT / 3 };

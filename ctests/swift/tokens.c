@@ -65,17 +65,17 @@ static void addresses(void)
 static void domains(void)
 {
     const char *file = text("%s/accounts.conf", new_dir());
-    const char *accounts = text(
-        "[by_id]\nuser = %1$s\nkey = %2$s\nauth_address = %3$s\nuser_domain_id = %4$s\nproject_domain_id = %4$s\n"
-        "[by_name]\nuser = %1$s\nkey = %2$s\nauth_address = %3$s\nuser_domain_name = %5$s\nproject_domain_name = %5$s\n"
-        "[elsewhere]\nuser = %1$s\nkey = %2$s\nauth_address = %3$s\n",
-        swift("SWIFT_DOMAIN_USER"), swift("SWIFT_DOMAIN_KEY"), swift("SWIFT_KEYSTONE_URL"), swift("SWIFT_DOMAIN_ID"),
-        swift("SWIFT_DOMAIN_NAME"));
+    const char *user = text("user = %s\nkey = %s\nauth_address = %s\n", swift("SWIFT_DOMAIN_USER"), swift("SWIFT_DOMAIN_KEY"),
+                            swift("SWIFT_KEYSTONE_URL"));
+    const char *id = swift("SWIFT_DOMAIN_ID"), *name = swift("SWIFT_DOMAIN_NAME");
+    const char *accounts = text("[by_id]\n%suser_domain_id = %s\nproject_domain_id = %s\n"
+                                "[by_name]\n%suser_domain_name = %s\nproject_domain_name = %s\n"
+                                "[elsewhere]\n%s",
+                                user, id, id, user, name, name, user);
     uint64_t size = 0;
     write_file(file, accounts, strlen(accounts));
     check_context("domains of the account that a location names");
-    gs_registry *reg =
-        swift_registry(NULL, "swift_store_config_file", file, "default_swift_reference", "by_id", NULL);
+    gs_registry *reg = swift_registry("", "swift_store_config_file", file, "default_swift_reference", "by_id", NULL);
     const char *uri = add_bytes(default_store(reg), "domains", data, LEN);
     CHECK_STR(text("swift+config://by_id/%s/domains", own_container()), uri);
     check_image(default_store(reg), text("swift+config://by_name/%s/domains", own_container()), data, LEN);

@@ -250,6 +250,9 @@ impl Access {
     /// How a user's token may get to that storage: it is shown to the services of the user's own catalogue,
     /// to the configured endpoint and to hosts that the options allow.
     fn link_for_token(&self, context: &Context, url: &Url) -> Result<&Link> {
+        if context.auth_token.is_none() {
+            return Err(needs_context("a user's token"));
+        }
         if self.endpoint.as_ref().is_some_and(|endpoint| endpoint.origin() == url.origin()) {
             return Ok(&self.own);
         }

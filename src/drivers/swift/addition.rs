@@ -71,9 +71,10 @@ impl Addition<'_> {
     }
 
     /// Makes sure that nothing is in the way of the image and that its container exists.
-    fn clear(&self, op: &Operation, destination: Destination) -> Result<Destination> {
+    fn clear(&self, op: &Operation, mut destination: Destination) -> Result<Destination> {
         let (is_large, manifest) = (self.small_size().is_none(), self.writing.manifest);
         let creates_container = self.writing.creates_container;
+        let is_for_tenants = self.driver.access.is_multi_tenant();
         self.driver.runtime.run(op, async move {
             let Destination { storage, container, image_id, .. } = &destination;
             if storage.look_at(container, image_id).await?.is_some() {
@@ -85,7 +86,10 @@ impl Addition<'_> {
             };
             match (is_there, creates_container) {
                 (true, _) => {}
-                (false, true) => storage.create_container(container).await?,
+                (false, true) => {
+                    storage.create_container(container).await?;
+                    destination.owns_container = is_for_tenants;
+                }
                 (false, false) => return Err(missing_container(container)),
             }
             Ok(destination)

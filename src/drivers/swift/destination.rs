@@ -19,6 +19,8 @@ pub struct Destination {
     pub image_id: String,
     /// Tells the objects of this add from those of another one of the same image.
     upload_id: HeaderValue,
+    /// Whether the container was made for just this image.
+    pub owns_container: bool,
 }
 
 impl Destination {
@@ -26,7 +28,7 @@ impl Destination {
         // A new RandomState is seeded by the system.
         let random = || RandomState::new().hash_one(0);
         let upload_id = header(&format!("{:016x}{:016x}", random(), random()))?;
-        Ok(Destination { storage, container, image_id, upload_id })
+        Ok(Destination { storage, container, image_id, upload_id, owns_container: false })
     }
 
     /// Stores an object of which the server has none yet; returns the hash that the server has of it.
@@ -78,6 +80,14 @@ impl Destination {
             self.storage.delete(&self.container, name).await?;
         }
         Ok(())
+    }
+
+    /// Goes, when all objects of this add are gone.
+    pub async fn leave(&self) -> Result<()> {
+        match self.owns_container {
+            true => self.storage.delete_empty_container(&self.container).await,
+            false => Ok(()),
+        }
     }
 
     pub fn corrupt(&self, name: &str, stored: &str, md5: &str) -> Error {

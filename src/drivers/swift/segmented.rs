@@ -152,7 +152,8 @@ impl Upload for SegmentedUpload {
             match manifest {
                 Manifest::Dynamic => removed,
                 Manifest::Static => removed.and(manifest::remove_sublists(&destination).await),
-            }
+            }?;
+            destination.leave().await
         })
     }
 }

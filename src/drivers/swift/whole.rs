@@ -170,5 +170,8 @@ impl Upload for StreamedUpload {
 /// Removes an image that this add has stored, or may have.
 fn remove(runtime: &Runtime, op: &Operation, destination: &Arc<Destination>) -> Result<()> {
     let destination = destination.clone();
-    runtime.run(op, async move { destination.remove_own(&destination.image_id).await })
+    runtime.run(op, async move {
+        destination.remove_own(&destination.image_id).await?;
+        destination.leave().await
+    })
 }
