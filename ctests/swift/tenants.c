@@ -93,12 +93,16 @@ static void own_accounts(void)
         struct login login = user;
         login.context.service_catalog_json = catalogues[i];
         gs_opts     opts = on_behalf_of(&login);
+        login.context.request_id = "req-4711";
         const char *uri = add(store, id, SMALL, &opts);
         CHECK_HAS(text("/v1/AUTH_%s/%s_%s/%s", swift("SWIFT_PROJECT_ID"), own_container(), id, id), uri);
         check_gets(store, uri, SMALL, &opts);
         OK(gs_delete(store, uri, &opts, ERR));
         CHECK_STR(before, holdings());
         CHECK_INT(0, asked("POST", ""));
+        unsigned requests = faults_count(faults, "swift ", "");
+        CHECK(i == 0 || requests > 0);
+        CHECK_INT(requests, faults_count(faults, "swift ", "\"x-trans-id-extra\": \"req-4711\""));
         gs_registry_free(reg);
         faults_clear(faults);
     }

@@ -63,7 +63,7 @@ pub const GS_ADD_DISABLED: gs_status = 27;
 pub const GS_UNAVAILABLE: gs_status = 30;
 /// The remote service redirects too often.
 pub const GS_TOO_MANY_REDIRECTS: gs_status = 31;
-/// The service catalogue has no matching endpoint, or several.
+/// The service catalogue has no matching endpoint.
 pub const GS_NO_ENDPOINT: gs_status = 32;
 /// The source was shorter or longer than promised.
 pub const GS_SIZE_MISMATCH: gs_status = 40;

@@ -11,8 +11,6 @@
 //! | `session` | one grant that all operations share, renewed in time |
 //! | `delegation` | acting for a user longer than the user's token lives |
 
-#![allow(dead_code, unused_imports)]
-
 mod catalogue;
 mod credentials;
 mod delegation;

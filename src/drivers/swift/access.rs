@@ -10,6 +10,7 @@ use super::location::Via;
 use super::options;
 use super::references::References;
 use super::storage::Storage;
+use super::traced::traced;
 use crate::config::Options;
 use crate::error::{Error, Kind, Result};
 use crate::http::{Authorizer, Client, Scheme, Target, Url};
@@ -174,7 +175,7 @@ impl Access {
                 self.runtime.run(op, async move { asking.endpoint(&service).await })?
             }
         };
-        let root = Target { url: root, authorizer: Some(session) };
+        let root = Target { url: root, authorizer: Some(traced(session, op.context())?) };
         Ok(Granted { storage: Storage::new(link.client.clone(), root), trust: None })
     }
 
@@ -190,7 +191,7 @@ impl Access {
             Some(delegation) => delegation.authorizer(),
             None => Arc::new(UserToken::of(op.context())?),
         };
-        let root = Target { url, authorizer: Some(authorizer) };
+        let root = Target { url, authorizer: Some(traced(authorizer, op.context())?) };
         Ok(Granted { storage: Storage::new(link.client.clone(), root), trust })
     }
 

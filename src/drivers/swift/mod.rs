@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `options` `ini` `references` `account` | what a configuration says of accounts and of storing |
 //! | `location` `containers` `layout` | the names of things: URIs, containers, segments |
-//! | `access` | who is asked with which right for what a location names |
+//! | `access` `traced` | who is asked with which right for what a location names |
 //! | `storage` | the requests of Swift's API |
 //! | `addition` `destination` `whole` `segmented` `manifest` | storing an image |
 //! | `delete` `acls` | removing one, and who may see it |
@@ -25,6 +25,7 @@ mod references;
 mod segmented;
 mod storage;
 mod together;
+mod traced;
 mod whole;
 
 use std::fs::File;
