@@ -1,5 +1,4 @@
-/* Each tenant's images are in the tenant's own account, reached with the token of the calling user, and by a
- * trust where that token may end too soon; no trust remains. */
+/* Where the token of the calling user may end too soon, the user's trust helps, if there can be one; none remains. */
 #include "swift.h"
 
 #include <errno.h>
@@ -7,12 +6,12 @@
 #include <string.h>
 
 static struct faults *faults;
-static struct login   user, stranger;
+static struct login   user;
 static uint8_t       *data;
 static const char    *before;
 
 /* Segments have this size, which is the smallest that the options know. */
-enum { SEGMENT = 1024000, SMALL = 5000, LARGE = 2 * SEGMENT + 1 };
+enum { SEGMENT = 1024000, LARGE = 2 * SEGMENT + 1 };
 
 /* A store for all tenants, with the service user for trusts. */
 static gs_registry *tenants(const char *key, const char *value)
@@ -22,19 +21,19 @@ static gs_registry *tenants(const char *key, const char *value)
                           "swift_store_large_object_size", "1", "swift_store_large_object_chunk_size", "1", key, value, NULL);
 }
 
-static gs_opts on_behalf_of(const struct login *login)
+static gs_opts on_behalf_of_user(void)
 {
     gs_opts opts = GS_OPTS_INIT;
-    opts.context = &login->context;
+    opts.context = &user.context;
     return opts;
 }
 
-/* A catalogue of the older form that leads through the proxy. */
-static const char *older_catalogue(const char *region)
+/* It leads through the proxy. */
+static const char *catalogue(void)
 {
-    return text("[{\"type\": \"object-store\", \"name\": \"swift\", \"endpoints\": [{\"region\": \"%s\", \"publicURL\":"
-                " \"%s/v1/AUTH_%s\"}]}]",
-                region, faults_url(faults, "swift"), swift("SWIFT_PROJECT_ID"));
+    return text("[{\"type\": \"object-store\", \"name\": \"swift\", \"endpoints\": [{\"region\": \"RegionOne\","
+                " \"publicURL\": \"%s/v1/AUTH_%s\"}]}]",
+                faults_url(faults, "swift"), swift("SWIFT_PROJECT_ID"));
 }
 
 static const char *add(gs_store *store, const char *id, size_t len, const gs_opts *opts)
@@ -80,107 +79,6 @@ static void check_no_trusts(void)
     reply_free(&reply);
 }
 
-/* ---- Accounts ---------------------------------------------------------------------- */
-
-static void own_accounts(void)
-{
-    const char *catalogues[] = { user.catalogue, older_catalogue("RegionOne") };
-    for (size_t i = 0; i < 2; i++) {
-        check_context("a catalogue of the %s form", i == 0 ? "newer" : "older");
-        gs_registry *reg = tenants(NULL, NULL);
-        gs_store    *store = default_store(reg);
-        const char  *id = text("own-%zu", i);
-        struct login login = user;
-        login.context.service_catalog_json = catalogues[i];
-        gs_opts     opts = on_behalf_of(&login);
-        login.context.request_id = "req-4711";
-        const char *uri = add(store, id, SMALL, &opts);
-        CHECK_HAS(text("/v1/AUTH_%s/%s_%s/%s", swift("SWIFT_PROJECT_ID"), own_container(), id, id), uri);
-        check_gets(store, uri, SMALL, &opts);
-        OK(gs_delete(store, uri, &opts, ERR));
-        CHECK_STR(before, holdings());
-        CHECK_INT(0, asked("POST", ""));
-        unsigned requests = faults_count(faults, "swift ", "");
-        CHECK(i == 0 || requests > 0);
-        CHECK_INT(requests, faults_count(faults, "swift ", "\"x-trans-id-extra\": \"req-4711\""));
-        gs_registry_free(reg);
-        faults_clear(faults);
-    }
-}
-
-static void other_users(void)
-{
-    uint64_t     size = 0;
-    struct sink  sink = { 0 };
-    gs_registry *reg = tenants(NULL, NULL);
-    gs_store    *store = default_store(reg);
-    gs_opts      opts = on_behalf_of(&user), others = on_behalf_of(&stranger);
-    check_context("another tenant's image");
-    const char *uri = add(store, "other", SMALL, &opts);
-    FAILS(GS_FORBIDDEN, gs_get(store, uri, sink_write, &sink, &others, ERR));
-    FAILS(GS_FORBIDDEN, gs_get_size(store, uri, &others, &size, ERR));
-    FAILS(GS_FORBIDDEN, gs_delete(store, uri, &others, ERR));
-    check_context("nobody's call");
-    FAILS(GS_BAD_CONFIG, gs_get_size(store, uri, NULL, &size, ERR));
-    FAILS(GS_BAD_CONFIG, gs_delete(store, uri, NULL, ERR));
-    OK(gs_delete(store, uri, &opts, ERR));
-    CHECK_STR(before, holdings());
-    gs_registry_free(reg);
-    faults_clear(faults);
-}
-
-static void foreign_hosts(void)
-{
-    uint64_t     size = 0;
-    gs_registry *reg = tenants(NULL, NULL);
-    gs_opts      opts = on_behalf_of(&user);
-    check_context("a location at a server that is not in the catalogue");
-    const char *uri = text("swift+http://%s/v1/AUTH_x/c/o", strstr(faults_url(faults, "swift"), "//") + 2);
-    FAILS(GS_FORBIDDEN, gs_get_size(default_store(reg), uri, &opts, &size, ERR));
-    CHECK_STR("", faults_log(faults));
-    gs_registry_free(reg);
-}
-
-static void check_no_add(gs_registry *reg, const struct login *login, gs_status status, const char *words)
-{
-    struct source source = { .data = data, .len = SMALL };
-    gs_image     *image = NULL;
-    gs_opts       opts = on_behalf_of(login);
-    GIVES(status, gs_add(default_store(reg), "wrong", SMALL, source_read, &source, login ? &opts : NULL, &image, ERR));
-    CHECK(image == NULL);
-    CHECK_HAS(words, failure.message);
-    CHECK_INT(0, source.calls);
-    CHECK_STR(before, holdings());
-    gs_registry_free(reg);
-    faults_clear(faults);
-}
-
-static void wrong_contexts(void)
-{
-    struct login login = user;
-    check_context("a region that the catalogue does not have");
-    check_no_add(tenants("swift_store_region", "Sahara"), &user, GS_NO_ENDPOINT, "in region \"Sahara\"");
-    check_context("no catalogue");
-    login.context.service_catalog_json = NULL;
-    check_no_add(tenants(NULL, NULL), &login, GS_BAD_CONFIG, "service catalogue");
-    check_context("an empty catalogue");
-    login.context.service_catalog_json = "[]";
-    check_no_add(tenants(NULL, NULL), &login, GS_NO_ENDPOINT, "it is empty");
-    check_context("no JSON");
-    login.context.service_catalog_json = "catalogue";
-    check_no_add(tenants(NULL, NULL), &login, GS_BAD_CONFIG, "it is no JSON");
-    check_context("no token");
-    login = user;
-    login.context.auth_token = NULL;
-    check_no_add(tenants(NULL, NULL), &login, GS_BAD_CONFIG, "token");
-    check_context("a wrong token");
-    login.context.auth_token = "wrong-token";
-    check_no_add(tenants(NULL, NULL), &login, GS_NOT_AUTHENTICATED, "");
-    CHECK_LACKS("wrong-token", failure.message);
-}
-
-/* ---- Trusts ------------------------------------------------------------------------- */
-
 static void large_images(void)
 {
     const struct {
@@ -198,9 +96,7 @@ static void large_images(void)
     for (size_t i = 0; i < (small_run() ? 1 : sizeof rows / sizeof *rows); i++) {
         check_context("a large image %s", rows[i].what);
         gs_registry *reg = tenants(rows[i].key, rows[i].value);
-        struct login login = user;
-        login.context.service_catalog_json = older_catalogue("RegionOne");
-        gs_opts opts = on_behalf_of(&login);
+        gs_opts      opts = on_behalf_of_user();
         if (rows[i].rule)
             faults_rule(faults, "%s", rows[i].rule);
         const char *uri = add(default_store(reg), text("large-%zu", i), LARGE, &opts);
@@ -249,9 +145,7 @@ static void failures(void)
         gs_registry  *reg = tenants(NULL, NULL);
         struct source source = { .data = data, .len = LARGE, .piece = SEGMENT / 3 };
         gs_image     *image = NULL;
-        struct login  login = user;
-        login.context.service_catalog_json = older_catalogue("RegionOne");
-        gs_opts opts = on_behalf_of(&login);
+        gs_opts       opts = on_behalf_of_user();
         opts.cancel = cancel = gs_cancel_new();
         if (rows[i].rule)
             faults_rule(faults, "%s", rows[i].rule);
@@ -268,9 +162,7 @@ static void failures(void)
 static void downloads(void)
 {
     gs_registry *reg = tenants("swift_store_retry_get_count", "1");
-    struct login login = user;
-    login.context.service_catalog_json = older_catalogue("RegionOne");
-    gs_opts     opts = on_behalf_of(&login);
+    gs_opts      opts = on_behalf_of_user();
     struct sink sink = { 0 };
     const char *uri = add(default_store(reg), "download", LARGE, &opts);
     faults_clear(faults);
@@ -294,12 +186,8 @@ int main(void)
     faults = swift_faults();
     data = new_data(LARGE, RANDOM_DATA);
     user = log_in(swift("SWIFT_USER"), swift("SWIFT_KEY"), swift("SWIFT_PROJECT_ID"));
-    stranger = log_in(swift("SWIFT_OTHER_USER"), swift("SWIFT_OTHER_KEY"), swift("SWIFT_OTHER_PROJECT_ID"));
+    user.context.service_catalog_json = catalogue();
     before = holdings();
-    own_accounts();
-    other_users();
-    foreign_hosts();
-    wrong_contexts();
     large_images();
     failures();
     downloads();
