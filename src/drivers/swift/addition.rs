@@ -5,6 +5,7 @@ use super::access::{Granted, Span};
 use super::account::Address;
 use super::containers;
 use super::destination::{Destination, missing_container};
+use super::guarded::{Claim, Guarded};
 use super::layout::Plan;
 use super::location::{by_address, by_reference};
 use super::options::Writing;
@@ -27,17 +28,29 @@ pub struct Addition<'a> {
 
 impl Addition<'_> {
     pub fn begin(&self, op: &Operation, pool: &Pool) -> Result<Box<dyn Upload>> {
-        let Writing { naming, chunk, parallel, manifest, .. } = self.writing;
-        let container = naming.container_for(self.image_id);
+        let container = self.writing.naming.container_for(self.image_id);
         containers::check_name(&container)?;
+        let claim = Claim::new(&self.driver.under_way, &container, self.image_id)?;
         let (Granted { storage, trust }, location) = self.place(op, &container)?;
         let destination = Destination::new(storage, container, self.image_id.to_owned())?;
         let destination = self.clear(op, destination)?;
+        let upload = self.upload(op, destination, location, pool)?;
+        Ok(Box::new(Guarded::new(upload, (trust, claim))))
+    }
+
+    fn upload(
+        &self,
+        op: &Operation,
+        destination: Destination,
+        location: Location,
+        pool: &Pool,
+    ) -> Result<Box<dyn Upload>> {
+        let Writing { chunk, parallel, manifest, .. } = self.writing;
         let runtime = self.driver.runtime.clone();
         Ok(match self.small_size() {
             None => {
                 let plan = Plan::new(*chunk, *parallel, self.size, pool);
-                Box::new(SegmentedUpload::begin(runtime, destination, location, *manifest, plan, pool, trust))
+                Box::new(SegmentedUpload::begin(runtime, destination, location, *manifest, plan, pool))
             }
             Some(size) if parts_that_fit(pool, size) > 0 => {
                 Box::new(HeldUpload::begin(runtime, destination, location, pool))

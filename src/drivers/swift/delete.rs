@@ -6,13 +6,10 @@ use serde_json::Value;
 
 use super::layout::{is_segment_of, segment_prefix};
 use super::storage::{Layout, Storage, not_found, refused};
-use super::together::each;
+use super::together::{AT_A_TIME, each};
 use crate::error::{Error, Kind, Result};
 use crate::http::Request;
 use crate::location::shorten;
-
-/// How many segments are removed at a time.
-const AT_A_TIME: usize = 8;
 
 /// The longest report of a server about what it has deleted.
 const MAX_REPORT: usize = 4 << 20;

@@ -1,6 +1,7 @@
 //! The object that makes segments one image: by their names (DLO) or by a list of them (SLO).
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,6 +10,7 @@ use serde_json::{Value, json};
 use super::destination::Destination;
 use super::layout::{segment_prefix, sublist_name};
 use super::storage::{Layout, Listed, OBJECT_MANIFEST, Storage, manifest_value};
+use super::together::{AT_A_TIME, each};
 use crate::error::{Error, Kind, Result};
 use crate::http::{Payload, Request, Target};
 
@@ -36,13 +38,35 @@ const PUT_LIST: &str = "?multipart-manifest=put";
 const MAX_INFO: usize = 1 << 20;
 
 /// Makes sure that the manifest will bring together just what was stored; returns what a list has to name.
-pub async fn prepare(manifest: Manifest, destination: &Destination, stored: &[Listed]) -> Result<Vec<Member>> {
+pub async fn prepare(
+    manifest: Manifest,
+    destination: Arc<Destination>,
+    stored: Vec<Listed>,
+) -> Result<Vec<Member>> {
+    check_own(&destination, &stored).await?;
     match manifest {
         Manifest::Dynamic if stored.is_empty() => Ok(Vec::new()),
-        Manifest::Dynamic => check_listing(destination, stored).await.map(|()| Vec::new()),
+        Manifest::Dynamic => check_listing(&destination, &stored).await.map(|()| Vec::new()),
         // The server compares every segment with the list.
-        Manifest::Static => put_sublists(destination, stored.iter().map(Member::segment).collect()).await,
+        Manifest::Static => put_sublists(&destination, stored.iter().map(Member::segment).collect()).await,
     }
+}
+
+/// Swift lets two writers of a name at the same time both go ahead, and keeps one: another add of the image
+/// that fails would remove what is its own.
+async fn check_own(destination: &Arc<Destination>, stored: &[Listed]) -> Result<()> {
+    let names = stored.iter().map(|segment| segment.name.clone()).collect();
+    each(AT_A_TIME, names, |name: String| {
+        let destination = destination.clone();
+        async move {
+            match destination.storage.look_at(&destination.container, &name).await? {
+                Some(segment) if destination.is_own(&segment) => Ok(()),
+                Some(_) => Err(destination.duplicate(&name)),
+                None => Err(lost(&destination.container, &name)),
+            }
+        }
+    })
+    .await
 }
 
 /// Stores the manifest, and with it the image.
@@ -94,7 +118,7 @@ async fn check_listing(destination: &Destination, stored: &[Listed]) -> Result<(
             }
             Comparison::Missing(ours) => {
                 if storage.look_at(container, &ours.name).await?.is_none() {
-                    return Err(lost(container, ours));
+                    return Err(lost(container, &ours.name));
                 }
             }
         }
@@ -107,8 +131,8 @@ async fn check_listing(destination: &Destination, stored: &[Listed]) -> Result<(
     Err(Error::new(Kind::Unavailable, message))
 }
 
-fn lost(container: &str, segment: &Listed) -> Error {
-    let message = format!("the segment {container}/{} was stored, but is not there any more", segment.name);
+fn lost(container: &str, name: &str) -> Error {
+    let message = format!("the segment {container}/{name} was stored, but is not there any more");
     Error::new(Kind::Failed, message)
 }
 

@@ -8,6 +8,7 @@
 //! | `storage` | the requests of Swift's API |
 //! | `addition` `destination` `whole` `segmented` `manifest` | storing an image |
 //! | `delete` `acls` | removing one, and who may see it |
+//! | `guarded` `together` | what lasts as long as a transfer, and requests side by side |
 
 mod access;
 mod account;
@@ -16,6 +17,7 @@ mod addition;
 mod containers;
 mod delete;
 mod destination;
+mod guarded;
 mod ini;
 mod layout;
 mod location;
@@ -28,8 +30,6 @@ mod together;
 mod traced;
 mod whole;
 
-use std::fs::File;
-use std::ops::Range;
 use std::sync::Arc;
 
 use crate::capabilities::Capabilities;
@@ -39,9 +39,10 @@ use crate::error::{Error, Kind, Result};
 use crate::http::{self, Client, Image, Manner, RandomAccess};
 use crate::location::{Location, StorageUri};
 use crate::operation::Operation;
-use crate::transfer::{Piece, Pool, ReadAhead, Runtime, Source};
+use crate::transfer::{Pool, ReadAhead, Runtime};
 
 use addition::Addition;
+use guarded::{Guarded, UnderWay};
 use access::{Access, Granted, Span, Trust};
 use location::{SwiftLocation, Via, parts_of};
 use options::Writing;
@@ -73,6 +74,7 @@ struct SwiftDriver {
     /// None: the store cannot take images.
     writing: Option<Writing>,
     admin_tenants: Vec<String>,
+    under_way: UnderWay,
 }
 
 fn open(context: StoreContext<'_>) -> Result<Opened> {
@@ -94,6 +96,7 @@ fn open(context: StoreContext<'_>) -> Result<Opened> {
         reads: if options::resumes_downloads(options) { Span::Long } else { Span::Short },
         writing: writing.ok(),
         admin_tenants: options::admin_tenants(options),
+        under_way: UnderWay::default(),
         runtime,
     };
     Ok(Opened {
@@ -163,7 +166,7 @@ impl Driver for SwiftDriver {
         let Part { offset, length } = part;
         let (image, trust) = self.image(op, location)?;
         let download = http::Download::open(&self.runtime, op, image, offset, length, self.manner, pool)?;
-        Ok(Box::new(SwiftDownload { download, _trust: trust }))
+        Ok(Box::new(Guarded::new(download, trust)))
     }
 
     fn reader(&self, op: &Operation, location: &Location) -> Result<Box<dyn Reader>> {
@@ -172,7 +175,7 @@ impl Driver for SwiftDriver {
             self.runtime.run(op, async move { image.probe().await.map(|size| (image, size)) })?;
         let source = RandomAccess { image, limit: self.manner.limit };
         let blocks = ReadAhead::new(self.runtime.clone(), source, size, self.cache_memory);
-        Ok(Box::new(SwiftReader { blocks, _trust: trust }))
+        Ok(Box::new(Guarded::new(blocks, trust)))
     }
 
     fn begin(
@@ -210,41 +213,5 @@ impl Driver for SwiftDriver {
         let headers = acls::headers(acls, &self.admin_tenants)?;
         let (granted, parts) = self.reach(op, location, Span::Short)?;
         self.runtime.run(op, async move { granted.storage.describe_container(&parts.container, headers).await })
-    }
-}
-
-struct SwiftReader {
-    blocks: ReadAhead<RandomAccess>,
-    _trust: Option<Trust>,
-}
-
-impl Reader for SwiftReader {
-    fn size(&self) -> u64 {
-        self.blocks.size()
-    }
-
-    fn pread(&self, op: &Operation, buffer: &mut [u8], offset: u64) -> Result<usize> {
-        self.blocks.pread(op, buffer, offset)
-    }
-}
-
-struct SwiftDownload {
-    download: http::Download,
-    _trust: Option<Trust>,
-}
-
-impl Source for SwiftDownload {
-    fn next(&mut self, op: &Operation) -> Result<Option<Piece>> {
-        self.download.next(op)
-    }
-}
-
-impl Download for SwiftDownload {
-    fn length(&self) -> Option<u64> {
-        self.download.length()
-    }
-
-    fn file(&self) -> Option<(&File, Range<u64>)> {
-        None
     }
 }

@@ -1,24 +1,20 @@
 //! Images that are stored in segments, several at a time, and a manifest that makes them one.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::access::Trust;
 use super::delete::remove_all;
 use super::destination::Destination;
 use super::layout::{Plan, is_segment_of, segment_name, segment_prefix};
 use super::manifest::{self, Manifest, Member};
-use super::storage::Listed;
-use super::together::each;
+use super::storage::{Layout, Listed};
+use super::together::{AT_A_TIME, each};
 use crate::driver::{Stored, Upload};
 use crate::error::{Error, Kind, Result};
 use crate::hash::Hex;
 use crate::location::Location;
 use crate::operation::Operation;
 use crate::transfer::{HeldPart, PartDigests, PartUploader, Piece, Pool, Runtime, Sink, StorePart};
-
-/// How many segments are removed at a time.
-const REMOVALS: usize = 8;
 
 pub struct SegmentedUpload {
     runtime: Arc<Runtime>,
@@ -30,26 +26,13 @@ pub struct SegmentedUpload {
     uploader: Option<PartUploader<Segments>>,
     /// What a list of segments has to name.
     members: Vec<Member>,
-    /// Ends with the upload.
-    _trust: Option<Trust>,
 }
 
 /// The segments of one image.
 struct Segments {
     destination: Arc<Destination>,
-    /// By number, those that were begun, and whether the server has said that it has stored them.
-    begun: Mutex<BTreeMap<u64, bool>>,
-}
-
-impl Segments {
-    fn note(&self, number: u64, is_stored: bool) {
-        self.begun.lock().unwrap_or_else(PoisonError::into_inner).insert(number, is_stored);
-    }
-
-    fn begun(&self) -> Vec<(u64, bool)> {
-        let begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
-        begun.iter().map(|(number, is_stored)| (*number, *is_stored)).collect()
-    }
+    /// The highest number of a segment that may have been stored.
+    begun: AtomicU64,
 }
 
 impl StorePart for Segments {
@@ -57,12 +40,10 @@ impl StorePart for Segments {
 
     async fn store(&self, part: HeldPart) -> Result<Listed> {
         let name = segment_name(&self.destination.image_id, part.number);
-        self.note(part.number, false);
-        let hash = part.md5().await?;
-        let hash = Hex::encode(&hash).to_string();
-        let HeldPart { number, length, chunks, .. } = part;
+        let hash = Hex::encode(&part.md5().await?).to_string();
+        self.begun.fetch_max(part.number, Ordering::SeqCst);
+        let HeldPart { length, chunks, .. } = part;
         self.destination.put_checked(&name, chunks, &hash).await?;
-        self.note(number, true);
         Ok(Listed { name, size: length, hash })
     }
 }
@@ -75,10 +56,9 @@ impl SegmentedUpload {
         manifest: Manifest,
         plan: Plan,
         pool: &Pool,
-        trust: Option<Trust>,
     ) -> Self {
         let destination = Arc::new(destination);
-        let segments = Arc::new(Segments { destination: destination.clone(), begun: Mutex::default() });
+        let segments = Arc::new(Segments { destination: destination.clone(), begun: AtomicU64::new(0) });
         let uploader = PartUploader::new(&runtime, segments.clone(), Arc::new(plan), pool);
         SegmentedUpload {
             runtime,
@@ -88,7 +68,6 @@ impl SegmentedUpload {
             segments,
             uploader: Some(uploader),
             members: Vec::new(),
-            _trust: trust,
         }
     }
 }
@@ -130,9 +109,8 @@ impl Upload for SegmentedUpload {
         };
         let stored = uploader.finish(op)?;
         let (destination, manifest) = (self.destination.clone(), self.manifest);
-        self.members = self
-            .runtime
-            .run(op, async move { manifest::prepare(manifest, &destination, &stored).await })?;
+        let prepare = async move { manifest::prepare(manifest, destination, stored).await };
+        self.members = self.runtime.run(op, prepare)?;
         Ok(())
     }
 
@@ -146,35 +124,29 @@ impl Upload for SegmentedUpload {
     fn abort(&mut self, op: &Operation) -> Result<()> {
         // Ends the uploads that are under way.
         self.uploader = None;
-        let (destination, manifest, begun) = (self.destination.clone(), self.manifest, self.segments.begun());
-        self.runtime.run(op, async move {
-            let removed = remove(destination.clone(), begun).await;
-            match manifest {
-                Manifest::Dynamic => removed,
-                Manifest::Static => removed.and(manifest::remove_sublists(&destination).await),
-            }?;
-            destination.leave().await
-        })
+        let (destination, manifest) = (self.destination.clone(), self.manifest);
+        let begun = self.segments.begun.load(Ordering::SeqCst);
+        self.runtime.run(op, async move { remove(destination, manifest, begun).await })
     }
 }
 
-/// Removes what this add has stored, or may have: nothing that another add of the image has.
-async fn remove(destination: Arc<Destination>, begun: Vec<(u64, bool)>) -> Result<()> {
-    let image_id = destination.image_id.clone();
-    let image = destination.storage.look_at(&destination.container, &image_id).await?;
-    let is_own = image.as_ref().is_some_and(|image| destination.is_own(image));
-    if is_own {
-        destination.storage.delete(&destination.container, &image_id).await?;
+/// Removes what this add has stored, or may have, and nothing that another add of the image has: both may
+/// have written the same names at the same time.
+async fn remove(destination: Arc<Destination>, manifest: Manifest, begun: u64) -> Result<()> {
+    let Destination { storage, container, image_id, .. } = &*destination;
+    match storage.look_at(container, image_id).await? {
+        Some(image) if destination.is_own(&image) => drop(storage.delete(container, image_id).await?),
+        // Another add has brought it to its end, perhaps with segments of both.
+        Some(image) if image.layout != Layout::Plain => return Ok(()),
+        _ => {}
     }
-    let is_alone = image.is_none() || is_own;
-    each(REMOVALS, begun, |(number, is_stored)| {
-        let (destination, name) = (destination.clone(), segment_name(&image_id, number));
-        async move {
-            match is_stored && is_alone {
-                true => destination.storage.delete(&destination.container, &name).await.map(drop),
-                false => destination.remove_own(&name).await,
-            }
-        }
+    if manifest == Manifest::Static {
+        manifest::remove_sublists(&destination).await?;
+    }
+    each(AT_A_TIME, (1..=begun).collect(), |number| {
+        let (destination, name) = (destination.clone(), segment_name(image_id, number));
+        async move { destination.remove_own(&name).await }
     })
-    .await
+    .await?;
+    destination.leave().await
 }

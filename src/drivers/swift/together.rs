@@ -4,6 +4,9 @@ use tokio::task::{JoinError, JoinSet};
 
 use crate::error::{Error, Kind, Result};
 
+/// How many small requests are under way at a time.
+pub const AT_A_TIME: usize = 8;
+
 /// Does `work` for every item, `limit` at a time and also for those behind one that fails; the first failure.
 pub async fn each<T, F>(limit: usize, items: Vec<T>, work: impl Fn(T) -> F) -> Result<()>
 where
