@@ -1,12 +1,13 @@
 #!/bin/bash
 # The conformance suite in the bucket that with_s3.sh made: conformance.sh COMMAND...
-# With GS_TEST_SMALL images are too small for parts.
+# Parts have 5 MiB at least. Where that is too much, under GS_TEST_SMALL and for Swift's slower S3, images
+# are stored at once; its parts are shown by other programs.
 set -euo pipefail
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 large=1 unit=5242880
-[[ -z ${GS_TEST_SMALL:-} ]] || large=100 unit=65536
+[[ -z ${GS_TEST_SMALL:-} && $S3_SERVER != swift && $1 != *_asan ]] || large=100 unit=65536
 cat >"$work/glance.conf" <<CONFIG
 [DEFAULT]
 enabled_backends = objects:s3

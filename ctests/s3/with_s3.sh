@@ -13,7 +13,7 @@ if [[ ! -e $directory/assignments ]]; then
 fi
 . "$directory/assignments"
 set -a
-S3_SERVER=$server S3_REGION=us-east-1 S3_TOOL="python3 $here/s3.py"
+S3_SERVER=$server S3_REGION=us-east-1 S3_TOOL="python3 -S $here/s3.py"
 case $server in
     rgw) S3_URL=$S3_ENDPOINT ;;
     swift)

@@ -152,7 +152,7 @@ impl Client {
                 }
                 Ok(response) if is_passing(response.status) && request.may_repeat() => {
                     match retries.next(retry_after(&response.headers, SystemTime::now())) {
-                        Some(pause) => (pause, response.into_error().await),
+                        Some(pause) => (pause, target.explain(response).await),
                         None => return Ok(response),
                     }
                 }

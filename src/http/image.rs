@@ -70,7 +70,7 @@ impl Image {
             // Not every server answers HEAD, or knows the length then.  An URL signed for GET is
             // forbidden for HEAD.
             (200..300 | 400 | 403 | 405 | 501, _) => {}
-            _ => return Err(head.into_error().await),
+            _ => return Err(self.target.explain(head).await),
         }
         self.open(0, Some(1)).await?.close().await;
         self.size().ok_or_else(unknown_size)
@@ -104,7 +104,7 @@ impl Image {
             206 => self.partial(response, start, end),
             416 => self.past_the_end(response, start).await,
             200..300 => self.whole(response, start),
-            _ => Err(response.into_error().await),
+            _ => Err(self.target.explain(response).await),
         }
     }
 
@@ -174,7 +174,7 @@ impl Image {
             Some(size) => Err(malformed(format_args!(
                 "it refused the range from {start} on, but the image has {size} bytes"
             ))),
-            None => Err(response.into_error().await),
+            None => Err(self.target.explain(response).await),
         }
     }
 

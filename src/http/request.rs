@@ -10,7 +10,7 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 use super::client::Response;
 use super::payload::Payload;
 use super::url::Url;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// A request, apart from where it goes.
 #[derive(Clone)]
@@ -118,6 +118,11 @@ pub trait Authorizer: Send + Sync {
     /// The server refused a request.  True: it is worth another try, for this has learnt something, such
     /// as that a token has expired, and will authorize it in another way.
     fn renew<'a>(&'a self, refusal: &'a Response) -> BoxFuture<'a, Result<bool>>;
+
+    /// The error that a refusal is, for those who understand more of it than its status.
+    fn explain<'a>(&'a self, refusal: Response) -> BoxFuture<'a, Error> {
+        Box::pin(refusal.into_error())
+    }
 }
 
 /// Where a request goes.
@@ -132,6 +137,14 @@ impl Target {
     pub fn at(&self, url: Url) -> Self {
         let authorizer = self.authorizer.clone().filter(|_| self.url.origin() == url.origin());
         Target { url, authorizer }
+    }
+
+    /// The error that a refusal is.
+    pub async fn explain(&self, refusal: Response) -> Error {
+        match &self.authorizer {
+            Some(authorizer) => authorizer.explain(refusal).await,
+            None => refusal.into_error().await,
+        }
     }
 }
 

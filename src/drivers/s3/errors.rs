@@ -21,8 +21,8 @@ pub struct Refusal {
     pub status: u16,
     /// What the server calls it, where it says: HEAD has no room for that.
     pub code: String,
-    message: String,
-    request_id: String,
+    pub message: String,
+    pub request_id: String,
     /// The region that the bucket is in, where the server says so.
     pub region: Option<String>,
     /// The host that the bucket is to be asked for at, where the server says so.

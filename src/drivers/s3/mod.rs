@@ -15,8 +15,11 @@ mod signer;
 mod signing;
 mod time;
 mod upload;
+mod whereabouts;
 mod xml;
 
+use std::fs::File;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::capabilities::Capabilities;
@@ -25,7 +28,7 @@ use crate::error::{Error, Kind, Result};
 use crate::http::{self, Client, Manner, RandomAccess, Scheme};
 use crate::location::{Location, StorageUri, shorten};
 use crate::operation::Operation;
-use crate::transfer::{Pool, ReadAhead, Runtime};
+use crate::transfer::{Piece, Pool, ReadAhead, Runtime, Source};
 use credentials::Keys;
 use endpoint::Endpoint;
 use location::Place;
@@ -34,6 +37,7 @@ use service::Service;
 use settings::{Access, Adding};
 use signer::{Clock, Signer};
 use upload::{Object, S3Upload};
+use whereabouts::Whereabouts;
 
 pub static REGISTRATION: Registration = Registration {
     name: "s3",
@@ -49,6 +53,8 @@ const IO_SIZE: usize = 1 << 20;
 
 struct S3Driver {
     client: Arc<Client>,
+    /// For the hosts of locations, which the configuration may restrict.
+    elsewhere: Arc<Client>,
     access: Access,
     /// None where no images can be added.
     adding: Option<Adding>,
@@ -56,6 +62,8 @@ struct S3Driver {
     /// How much of its image a reader keeps.
     cache_memory: u64,
     clock: Arc<Clock>,
+    /// Where the store's own bucket is.
+    home: Option<Arc<Whereabouts>>,
     runtime: Arc<Runtime>,
 }
 
@@ -68,13 +76,16 @@ fn open(context: StoreContext<'_>) -> Result<Opened> {
     };
     let all = Capabilities::READ_RANDOM.with(Capabilities::WRITE).with(Capabilities::DRIVER_REUSABLE);
     let capabilities = if adding.is_some() { all } else { all.without(Capabilities::WRITE) };
+    let home = access.endpoint.clone().map(|home| Arc::new(Whereabouts::new(home, &access.region)));
     let driver = S3Driver {
-        client: Arc::new(Client::new(settings::client(options)?, log)),
+        client: Arc::new(Client::new(settings::client(options)?.unrestricted(), log.clone())),
+        elsewhere: Arc::new(Client::new(settings::client(options)?, log)),
         access,
         adding,
         manner: settings::common(options).manner(),
         cache_memory: settings::common(options).cache_memory(),
         clock: Arc::default(),
+        home,
         runtime,
     };
     Ok(Opened { driver: Box::new(driver), capabilities, add_disabled, io_size: IO_SIZE })
@@ -87,21 +98,22 @@ impl S3Driver {
     }
 
     /// The service that has an image.  It is the configured one, whatever host a location names, unless
-    /// the configuration says that this host is asked itself.
+    /// the configuration says that others are asked themselves.
     fn service(&self, place: &Place) -> Result<Arc<Service>> {
-        let Access { addressing, location_hosts, .. } = &self.access;
-        let host = place.service.split(['/', ':']).next().unwrap_or_default();
-        let is_asked_itself = place.keys.is_some() && location_hosts.iter().any(|known| known == host);
-        let endpoint = match is_asked_itself {
-            true => Endpoint::new(place.transport(), &place.service, *addressing)
-                .map_err(|reason| Error::new(Kind::BadUri, reason))?,
-            false => self.endpoint()?.clone(),
+        let Access { addressing, goes_elsewhere, .. } = &self.access;
+        let Some(keys) = &place.keys else {
+            let keys = self.own_keys_for(&place.bucket)?;
+            return Ok(self.service_of(self.endpoint()?, &place.bucket, keys));
         };
-        let keys = match &place.keys {
-            Some(keys) => keys.clone(),
-            None => self.own_keys_for(&place.bucket)?,
-        };
-        Ok(self.service_of(endpoint, &place.bucket, keys))
+        let is_here = |home: &Endpoint| home.is(place.transport(), &place.service);
+        if !goes_elsewhere || self.access.endpoint.as_ref().is_some_and(is_here) {
+            return Ok(self.service_of(self.endpoint()?, &place.bucket, keys.clone()));
+        }
+        let endpoint = Endpoint::new(place.transport(), &place.service, *addressing)
+            .map_err(|reason| Error::new(Kind::BadUri, reason))?;
+        let region = endpoint.region().unwrap_or_else(|| self.access.region.clone());
+        let whereabouts = Arc::new(Whereabouts::new(endpoint, &region));
+        Ok(self.ask_through(&self.elsewhere, whereabouts, &place.bucket, keys.clone()))
     }
 
     /// The store's own keys open its own buckets, and no others that they could open.
@@ -117,11 +129,29 @@ impl S3Driver {
         Err(Error::new(Kind::Forbidden, message))
     }
 
-    fn service_of(&self, endpoint: Endpoint, bucket: &str, keys: Keys) -> Arc<Service> {
-        let Access { region, payload_signing, asks_checksum, .. } = &self.access;
-        let region = endpoint.region().unwrap_or_else(|| region.clone());
-        let signer = Signer::new(keys, &region, self.clock.clone(), *payload_signing, *asks_checksum);
-        Arc::new(Service::new(self.client.clone(), Arc::new(signer), endpoint, bucket))
+    fn service_of(&self, endpoint: &Endpoint, bucket: &str, keys: Keys) -> Arc<Service> {
+        let is_home = self.access.bucket.as_deref() == Some(bucket);
+        let known = self.home.clone().filter(|_| is_home);
+        let unknown = || Arc::new(Whereabouts::new(endpoint.clone(), &self.access.region));
+        self.ask_through(&self.client, known.unwrap_or_else(unknown), bucket, keys)
+    }
+
+    fn ask_through(
+        &self,
+        client: &Arc<Client>,
+        whereabouts: Arc<Whereabouts>,
+        bucket: &str,
+        keys: Keys,
+    ) -> Arc<Service> {
+        let signer = Signer {
+            keys,
+            whereabouts: whereabouts.clone(),
+            clock: self.clock.clone(),
+            payload_signing: self.access.payload_signing,
+            asks_checksum: self.access.asks_checksum,
+        };
+        let (client, signer, bucket) = (client.clone(), Arc::new(signer), bucket.to_owned());
+        Arc::new(Service { client, signer, whereabouts, bucket })
     }
 
     /// The location of an image that is added.
@@ -182,14 +212,18 @@ impl Driver for S3Driver {
         part: Part,
         pool: &Pool,
     ) -> Result<Box<dyn Download>> {
-        let Part { offset, length } = part;
         let place = Place::of(location)?;
         let service = self.service(&place)?;
-        let image = self.runtime.run(op, async move {
-            size_of(&service, &place.key).await?;
-            service.image(&place.key)
+        let (image, size) = self.runtime.run(op, async move {
+            let size = size_of(&service, &place.key).await?;
+            Ok((service.image(&place.key)?, size))
         })?;
-        let download = http::Download::open(&self.runtime, op, image, offset, length, self.manner, pool)?;
+        let range = part.of(size);
+        if range.is_empty() {
+            return Ok(Box::new(Nothing));
+        }
+        let length = Some(range.end - range.start).filter(|_| range.end < size);
+        let download = http::Download::open(&self.runtime, op, image, range.start, length, self.manner, pool)?;
         Ok(Box::new(download))
     }
 
@@ -221,7 +255,7 @@ impl Driver for S3Driver {
         let keys = self.access.keys.keys()?;
         let endpoint = self.endpoint()?;
         let location = self.location_of(endpoint, bucket, image_id, &keys);
-        let service = self.service_of(endpoint.clone(), bucket, keys);
+        let service = self.service_of(endpoint, bucket, keys);
         let object = Object {
             service: service.clone(),
             key: image_id.to_owned(),
@@ -253,5 +287,24 @@ impl Driver for S3Driver {
 
     fn set_acls(&self, _op: &Operation, _location: &Location, _acls: &Acls) -> Result<()> {
         Err(Error::new(Kind::NotSupported, "an s3 store keeps no access lists of glance's kind"))
+    }
+}
+
+/// What is downloaded of a range that has nothing in it: no server is asked for that.
+struct Nothing;
+
+impl Source for Nothing {
+    fn next(&mut self, _op: &Operation) -> Result<Option<Piece>> {
+        Ok(None)
+    }
+}
+
+impl Download for Nothing {
+    fn length(&self) -> Option<u64> {
+        Some(0)
+    }
+
+    fn file(&self) -> Option<(&File, Range<u64>)> {
+        None
     }
 }

@@ -23,7 +23,7 @@ pub const KEY_SOURCE: &str = "s3_store_credentials_source";
 pub const KEY_FILE: &str = "s3_store_credentials_file";
 pub const PROFILE: &str = "s3_store_profile";
 pub const KEYS_IN_LOCATION: &str = "s3_store_credentials_in_location";
-pub const LOCATION_HOSTS: &str = "s3_store_location_hosts";
+pub const ALLOWED_HOSTS: &str = "s3_store_allowed_hosts";
 pub const ALLOWED_BUCKETS: &str = "s3_store_allowed_buckets";
 pub const INSECURE: &str = "s3_store_insecure";
 pub const PROXY: &str = "s3_store_proxy";
@@ -105,11 +105,6 @@ pub const OPTIONS: &[OptionSpec] = &[
         "Whether new locations hold both keys in clear text, as the Python glance_store needs them",
     )
     .with_default("false"),
-    OptionSpec::new(
-        LOCATION_HOSTS,
-        OptionKind::List,
-        "Hosts that are asked themselves for the images of their locations, with the keys in these, instead of s3_store_host",
-    ),
     OptionSpec::new(
         ALLOWED_BUCKETS,
         OptionKind::List,

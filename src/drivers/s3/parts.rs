@@ -145,7 +145,7 @@ fn bare(etag: &str) -> &str {
 
 /// Makes data ready to be sent.  What takes the processor's time is done beside the network.
 pub async fn seal(service: &Service, checks: &DataChecks, chunks: Vec<Bytes>, md5: [u8; 16]) -> Result<Sealed> {
-    let wants_sha256 = service.signer.signs_payload(service.endpoint().scheme());
+    let wants_sha256 = service.signer.signs_payload(service.whereabouts.endpoint().scheme());
     let wants_crc32 = checks.crc32;
     let mut headers = HeaderMap::new();
     let mut crc32 = None;

@@ -1,13 +1,13 @@
 //! A bucket and who asks for it: every request of the driver goes through here, to the endpoint and with
 //! the signature that the server turns out to want.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use http::Method;
 
-use super::endpoint::Endpoint;
 use super::errors::{Asked, Failure, LONGEST_ANSWER, Refusal, not_understood, text_of};
 use super::signer::Signer;
+use super::whereabouts::Whereabouts;
 use super::xml::Element;
 use crate::error::{Error, Result};
 use crate::http::{Client, Image, Request, Response, Retries, Target};
@@ -24,8 +24,7 @@ pub type Query<'a> = &'a [(&'a str, &'a str)];
 pub struct Service {
     pub client: Arc<Client>,
     pub signer: Arc<Signer>,
-    /// Where the bucket turned out to be.
-    endpoint: Mutex<Endpoint>,
+    pub whereabouts: Arc<Whereabouts>,
     pub bucket: String,
 }
 
@@ -36,17 +35,9 @@ pub struct Head {
 }
 
 impl Service {
-    pub fn new(client: Arc<Client>, signer: Arc<Signer>, endpoint: Endpoint, bucket: &str) -> Self {
-        Service { client, signer, endpoint: Mutex::new(endpoint), bucket: bucket.to_owned() }
-    }
-
-    pub fn endpoint(&self) -> Endpoint {
-        self.endpoint.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
     /// Where an object is, or without a key the bucket.
     pub fn target(&self, key: Option<&str>, query: Query<'_>) -> Result<Target> {
-        let endpoint = self.endpoint();
+        let endpoint = self.whereabouts.endpoint();
         let url = match key {
             Some(key) => endpoint.object_url(&self.bucket, key, query)?,
             None => endpoint.bucket_url(&self.bucket, query)?,
@@ -68,7 +59,7 @@ impl Service {
                 return Err(refusal.into());
             }
             moves += 1;
-            if !self.learn(&refusal) && !self.inquire(&request, &refusal).await {
+            if !self.whereabouts.learn(&refusal, &self.bucket) && !self.inquire(&request, &refusal).await {
                 return Err(refusal.into());
             }
         }
@@ -91,27 +82,6 @@ impl Service {
         }
     }
 
-    /// Takes over what a refusal says of the bucket's region and host.  False: nothing new.
-    fn learn(&self, refusal: &Refusal) -> bool {
-        let is_redirect = matches!(refusal.status, 301 | 302 | 307 | 308);
-        if !is_redirect && !matches!(refusal.status, 400 | 403) {
-            return false;
-        }
-        let mut endpoint = self.endpoint.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_new_region = refusal.region.as_deref().is_some_and(|region| self.signer.set_region(region));
-        let by_region = refusal.region.as_deref().filter(|_| is_new_region || is_redirect);
-        let by_region = by_region.and_then(|region| endpoint.in_region(region));
-        let by_host = refusal.host.as_deref().filter(|_| is_redirect);
-        let by_host = by_host.and_then(|host| endpoint.moved_to(host, &self.bucket));
-        match by_region.or(by_host).filter(|moved| *moved != *endpoint) {
-            Some(moved) => {
-                *endpoint = moved;
-                true
-            }
-            None => is_new_region,
-        }
-    }
-
     /// Answers to `HEAD` cannot say what is wrong; asks again in a way that can.
     async fn inquire(&self, request: &Request, refusal: &Refusal) -> bool {
         if request.method != Method::HEAD || !matches!(refusal.status, 301 | 400) {
@@ -121,7 +91,9 @@ impl Service {
             return false;
         };
         match self.client.send(&target, Request::get().unredirected()).await {
-            Ok(response) if response.status >= 300 => self.learn(&Refusal::read(response).await),
+            Ok(response) if response.status >= 300 => {
+                self.whereabouts.learn(&Refusal::read(response).await, &self.bucket)
+            }
             _ => false,
         }
     }

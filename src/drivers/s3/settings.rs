@@ -32,7 +32,8 @@ pub struct Access {
     pub bucket: Option<String>,
     pub keys: KeySource,
     pub keys_in_location: bool,
-    pub location_hosts: Vec<String>,
+    /// Whether locations with keys are asked for at their own hosts, where these may be reached.
+    pub goes_elsewhere: bool,
     pub allowed_buckets: Vec<String>,
     pub payload_signing: PayloadSigning,
     pub asks_checksum: bool,
@@ -65,7 +66,7 @@ pub fn access(options: &Options) -> Result<Access> {
         bucket: text(options, BUCKET).map(str::to_owned),
         keys: key_source(options),
         keys_in_location: options.bool(KEYS_IN_LOCATION),
-        location_hosts: items(options, LOCATION_HOSTS),
+        goes_elsewhere: !items(options, ALLOWED_HOSTS).is_empty(),
         allowed_buckets: items(options, ALLOWED_BUCKETS),
         payload_signing: match options.str(PAYLOAD_SIGNING) {
             Some("always") => PayloadSigning::Always,

@@ -1,7 +1,7 @@
 //! Signs the requests of a store, with the region and the time that its server wants.
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -9,8 +9,12 @@ use http::header::{AUTHORIZATION, DATE, HeaderName, HeaderValue};
 use sha2::{Digest, Sha256};
 
 use super::credentials::Keys;
+#[cfg(test)]
+use super::endpoint::{Addressing, Endpoint};
+use super::errors::Refusal;
 use super::signing::{UNSIGNED, Unsigned, authorization};
 use super::time::Timestamp;
+use super::whereabouts::Whereabouts;
 use crate::error::{Error, Kind, Result};
 use crate::hash::Hex;
 use crate::http::{Authorizer, BoxFuture, Request, Response, Scheme, Url};
@@ -68,40 +72,18 @@ fn seconds_between(from: SystemTime, to: SystemTime) -> i64 {
 
 /// Signs with one pair of keys.
 pub struct Signer {
-    keys: Keys,
-    region: Mutex<String>,
-    clock: Arc<Clock>,
-    payload_signing: PayloadSigning,
+    pub keys: Keys,
+    pub whereabouts: Arc<Whereabouts>,
+    pub clock: Arc<Clock>,
+    pub payload_signing: PayloadSigning,
     /// Whether the server is asked for a checksum of what it sends.
-    asks_checksum: bool,
+    pub asks_checksum: bool,
 }
 
 impl Signer {
-    pub fn new(
-        keys: Keys,
-        region: &str,
-        clock: Arc<Clock>,
-        payload_signing: PayloadSigning,
-        asks_checksum: bool,
-    ) -> Self {
-        Signer { keys, region: Mutex::new(region.to_owned()), clock, payload_signing, asks_checksum }
-    }
-
     /// The server's time.
     pub fn now(&self) -> SystemTime {
         self.clock.now()
-    }
-
-    /// Signs for another region from now on.  False: it was that already.
-    pub fn set_region(&self, region: &str) -> bool {
-        let mut present = self.region();
-        let is_new = *present != region;
-        *present = region.to_owned();
-        is_new
-    }
-
-    fn region(&self) -> MutexGuard<'_, String> {
-        self.region.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether what a request carries to a server that is spoken to by `scheme` is signed.
@@ -130,7 +112,7 @@ impl Signer {
             headers: &request.headers,
             payload_hash: &payload_hash,
         };
-        let proof = authorization(&unsigned, &self.keys, &self.region(), &time);
+        let proof = authorization(&unsigned, &self.keys, &self.whereabouts.region(), &time);
         request.headers.insert(AUTHORIZATION, secret_header(&proof)?);
         Ok(())
     }
@@ -158,6 +140,10 @@ impl Authorizer for Signer {
         let is_about_time = matches!(refusal.status, 400 | 403);
         let is_adjusted = is_about_time && date.is_some_and(|date| self.clock.adjust(date));
         Box::pin(async move { Ok(is_adjusted) })
+    }
+
+    fn explain<'a>(&'a self, refusal: Response) -> BoxFuture<'a, Error> {
+        Box::pin(async move { Refusal::read(refusal).await.error() })
     }
 }
 
@@ -200,9 +186,15 @@ mod tests {
         request
     }
 
-    fn signer(token: Option<&str>, payload_signing: PayloadSigning) -> Signer {
-        let keys = Keys { access: Secret::new("A"), secret: Secret::new("S"), token: token.map(Secret::new) };
-        Signer::new(keys, "us-east-1", Arc::default(), payload_signing, true)
+    fn signer(access: &str, token: Option<&str>, payload_signing: PayloadSigning) -> Signer {
+        let endpoint = Endpoint::parse("h", Addressing::Auto).unwrap();
+        Signer {
+            keys: Keys { access: Secret::new(access), secret: Secret::new("S"), token: token.map(Secret::new) },
+            whereabouts: Arc::new(Whereabouts::new(endpoint, "us-east-1")),
+            clock: Arc::default(),
+            payload_signing,
+            asks_checksum: true,
+        }
     }
 
     #[test]
@@ -215,22 +207,21 @@ mod tests {
             (PayloadSigning::Always, Scheme::Https, abc),
             (PayloadSigning::Never, Scheme::Http, UNSIGNED),
         ] {
-            let request = signed(&signer(None, signing), scheme, body());
+            let request = signed(&signer("A", None, signing), scheme, body());
             assert_eq!(request.headers[PAYLOAD_HASH], hash);
-            assert_eq!(signed(&signer(None, signing), scheme, Request::get()).headers[PAYLOAD_HASH], EMPTY);
+            assert_eq!(signed(&signer("A", None, signing), scheme, Request::get()).headers[PAYLOAD_HASH], EMPTY);
         }
     }
 
     #[test]
     fn what_proves_the_keys_is_sensitive() {
-        let request = signed(&signer(Some("tok"), PayloadSigning::Always), Scheme::Http, Request::get());
+        let request = signed(&signer("A", Some("tok"), PayloadSigning::Always), Scheme::Http, Request::get());
         for name in [AUTHORIZATION, TOKEN] {
             assert!(request.headers[&name].is_sensitive(), "{name}");
         }
         let proof = request.headers[AUTHORIZATION].to_str().unwrap();
         assert!(proof.contains("x-amz-checksum-mode") && proof.contains("x-amz-security-token"), "{proof}");
-        let keys = Keys { access: Secret::new("A\n"), secret: Secret::new("S"), token: None };
-        let broken = Signer::new(keys, "r", Arc::default(), PayloadSigning::Always, false);
+        let broken = signer("A\n", None, PayloadSigning::Always);
         let error = broken.sign(&Url::parse(Scheme::Http, "h/").unwrap(), &mut Request::get()).unwrap_err();
         assert_eq!(error.kind(), Kind::BadConfig);
     }
@@ -249,13 +240,5 @@ mod tests {
             let off = seconds_between(ours, clock.now()) - ahead;
             assert!(off.abs() < 60, "{off}");
         }
-    }
-
-    #[test]
-    fn a_region_is_learnt_once() {
-        let signer = signer(None, PayloadSigning::Always);
-        assert!(signer.set_region("eu-west-1") && !signer.set_region("eu-west-1"));
-        let request = signed(&signer, Scheme::Http, Request::get());
-        assert!(request.headers[AUTHORIZATION].to_str().unwrap().contains("/eu-west-1/s3/"));
     }
 }

@@ -1,0 +1,98 @@
+//! Where a bucket is: the configuration says, and its server may know better.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+#[cfg(test)]
+use super::endpoint::Addressing;
+use super::endpoint::Endpoint;
+use super::errors::Refusal;
+
+/// Where requests for a bucket go and which region they are signed for.
+pub struct Whereabouts(Mutex<Place>);
+
+#[derive(Clone)]
+struct Place {
+    endpoint: Endpoint,
+    region: String,
+}
+
+impl Whereabouts {
+    pub fn new(endpoint: Endpoint, region: &str) -> Self {
+        Whereabouts(Mutex::new(Place { endpoint, region: region.to_owned() }))
+    }
+
+    pub fn endpoint(&self) -> Endpoint {
+        self.lock().endpoint.clone()
+    }
+
+    pub fn region(&self) -> String {
+        self.lock().region.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Place> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes over what a refusal says of the region and the host of `bucket`.  False: nothing new.
+    pub fn learn(&self, refusal: &Refusal, bucket: &str) -> bool {
+        let is_redirect = matches!(refusal.status, 301 | 302 | 307 | 308);
+        if !is_redirect && !matches!(refusal.status, 400 | 403) {
+            return false;
+        }
+        let mut place = self.lock();
+        let region = refusal.region.as_deref().unwrap_or(&place.region).to_owned();
+        let is_new_region = region != place.region;
+        let by_region = place.endpoint.in_region(&region).filter(|_| is_redirect || is_new_region);
+        let by_host = refusal.host.as_deref().filter(|_| is_redirect);
+        let by_host = by_host.and_then(|host| place.endpoint.moved_to(host, bucket));
+        let moved = by_region.or(by_host).filter(|moved| *moved != place.endpoint);
+        let is_moved = moved.is_some();
+        let endpoint = moved.unwrap_or_else(|| place.endpoint.clone());
+        *place = Place { endpoint, region };
+        is_moved || is_new_region
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a sequence of refusals, each with status, region and host, teaches: whether each was new, and
+    /// then host and region.
+    fn teach(host: &str, refusals: &[(u16, &str, &str)]) -> (Vec<bool>, String, String) {
+        let endpoint = Endpoint::parse(host, Addressing::Auto).unwrap();
+        let whereabouts = Whereabouts::new(endpoint, "us-east-1");
+        let told = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        let learnt = refusals.iter().map(|(status, region, host)| {
+            let (region, host) = (told(region), told(host));
+            whereabouts.learn(&Refusal { status: *status, region, host, ..Refusal::default() }, "glance")
+        });
+        (learnt.collect(), whereabouts.endpoint().service(), whereabouts.region())
+    }
+
+    #[test]
+    fn a_server_knows_better() {
+        for (host, refusals, learnt, service, region) in [
+            ("http://h:9", &[(400, "here", ""), (400, "here", "")][..], &[true, false][..], "h:9", "here"),
+            ("http://h", &[(404, "here", "x.h"), (503, "here", ""), (400, "", "x.h")], &[false; 3], "h", "us-east-1"),
+            ("https://s3.h", &[(307, "", "glance.eu.s3.h")], &[true], "eu.s3.h", "us-east-1"),
+            ("https://s3.h", &[(307, "", "evil.h"), (301, "", "s3.evil")], &[false; 2], "s3.h", "us-east-1"),
+        ] {
+            let expected = (learnt.to_vec(), service.to_owned(), region.to_owned());
+            assert_eq!(teach(host, refusals), expected, "{refusals:?}");
+        }
+    }
+
+    #[test]
+    fn aws_sends_to_the_region() {
+        for refusals in [
+            &[(301, "eu-west-1", "")][..],
+            &[(307, "", "glance.s3.eu-west-1.amazonaws.com"), (400, "eu-west-1", "")],
+            &[(400, "eu-west-1", "")],
+        ] {
+            let (learnt, service, region) = teach("https://s3.amazonaws.com", refusals);
+            assert_eq!(learnt.last(), Some(&true), "{refusals:?}");
+            assert_eq!((&*service, &*region), ("s3.eu-west-1.amazonaws.com", "eu-west-1"), "{refusals:?}");
+        }
+    }
+}
