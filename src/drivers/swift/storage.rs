@@ -14,7 +14,7 @@ pub const OBJECT_MANIFEST: HeaderName = HeaderName::from_static("x-object-manife
 const STATIC_LARGE_OBJECT: HeaderName = HeaderName::from_static("x-static-large-object");
 
 /// Tells an add's own objects from those of others of the same name.
-pub const UPLOAD_ID: HeaderName = HeaderName::from_static("x-object-meta-upload-id");
+pub const UPLOAD_ID: HeaderName = HeaderName::from_static("x-object-meta-glance-store-upload");
 
 /// How long the answers may be that are read whole: a page of a listing has 10000 names of 1 KiB at most.
 const MAX_ANSWER: usize = 64 << 20;
