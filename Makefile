@@ -4,7 +4,7 @@ PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all setup build demo test bench install deb clean
+.PHONY: all setup build demo test test-sheepdog bench install deb clean
 
 all: build
 
@@ -23,6 +23,13 @@ test: build
 	cargo clippy --all-targets -- -D warnings
 	cargo test
 	ctest --test-dir $(BUILD) --output-on-failure --no-tests=error
+
+# On a real cluster, as far as any can show it: make test-sheepdog SHEEPDOG_ADDR=host:port
+# Nothing is formatted; the tests use names of their own, and remove what they added.
+test-sheepdog: build
+	@test -n "$(SHEEPDOG_ADDR)" || { echo 'usage: make test-sheepdog SHEEPDOG_ADDR=host:port' >&2; exit 1; }
+	SHEEPDOG_ADDR='$(SHEEPDOG_ADDR)' ctest --test-dir $(BUILD) --output-on-failure --no-tests=error \
+		-R '^(sheepdog|conformance[.]sheepdog)' -E '[.](asan|valgrind|server)$$'
 
 bench: setup
 	benches/run.sh

@@ -30,6 +30,7 @@ pub const GLANCE_STORE: &[OptionSpec] = &[
             "s3",
             "s3+http",
             "s3+https",
+            "sheepdog",
         ]),
         "The scheme of the default store when enabled_backends is not set",
     )

@@ -19,7 +19,7 @@ const COPY_ON_WRITE: u16 = 0x02;
 const ALL_VDIS: usize = 1 << 21;
 
 /// Not Sheepdog's: tells all that is held.
-const LISTING: u8 = 0x70;
+pub const LISTING: u8 = 0x70;
 
 #[derive(Clone)]
 pub struct Config {

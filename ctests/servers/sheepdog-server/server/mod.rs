@@ -4,8 +4,8 @@ mod cluster;
 mod inode;
 mod serve;
 
-pub use cluster::{Cluster, Config};
-pub use serve::{Action, Server};
+pub use cluster::{Cluster, Config, LISTING};
+pub use serve::{Action, STATISTICS, Server};
 
 use std::io::{self, Read};
 

@@ -26,7 +26,7 @@ pub enum Action {
 }
 
 /// Not Sheepdog's: tells how many requests were under way at a time at most.
-const STATISTICS: u8 = 0x71;
+pub const STATISTICS: u8 = 0x71;
 
 type Script = dyn Fn(&Request) -> Action + Send + Sync;
 

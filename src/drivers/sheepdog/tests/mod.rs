@@ -5,7 +5,8 @@ mod images;
 mod leftovers;
 mod recorded;
 #[path = "../../../../ctests/servers/sheepdog-server/server/mod.rs"]
-#[allow(dead_code)]
+// The program that other tests talk to uses more of it.
+#[allow(dead_code, unused_imports)]
 mod server;
 mod strangers;
 

@@ -1,0 +1,52 @@
+#!/bin/bash
+# The script that the tests start the cluster in memory with: server.sh SERVERS
+set -euo pipefail
+
+sheepdog=$1/sheepdog
+cluster=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/cluster.py
+work=$(mktemp -d)
+cleanup()
+{
+    "$sheepdog" stop "$work/a" 2>/dev/null || true
+    "$sheepdog" stop "$work/b" 2>/dev/null || true
+    rm -rf "$work"
+}
+trap cleanup EXIT
+
+fail()
+{
+    echo "FAILED at line ${BASH_LINENO[0]}: $*" >&2
+    exit 1
+}
+
+# refused ARGUMENT...: with a word of why, and nothing for a shell to take.
+refused()
+{
+    ! "$sheepdog" "$@" >"$work/out" 2>"$work/err" || fail "sheepdog $* succeeded"
+    [[ ! -s $work/out ]] || fail "sheepdog $* failed, yet printed assignments"
+    grep -q '^sheepdog: .' "$work/err" || fail "sheepdog $* failed without a word"
+}
+
+object_size()
+{
+    SHEEPDOG_ADDRESS=127.0.0.1 SHEEPDOG_PORT=$1 python3 "$cluster" object_size
+}
+
+eval "$("$sheepdog" start "$work/a" shift=20)"
+first=$SHEEPDOG_PORT
+[[ $(object_size "$first") == 1048576 ]] || fail 'it does not answer as it was told'
+refused start "$work/a"
+
+# Another directory has another server.
+eval "$("$sheepdog" start "$work/b")"
+[[ $(object_size "$SHEEPDOG_PORT") == 4194304 ]] || fail 'two servers are one'
+kill -KILL "$SHEEPDOG_PID"
+while [[ -e /proc/$SHEEPDOG_PID ]]; do sleep 0.05; done
+refused stop "$work/b"
+refused start "$work/b" nonsense=1
+
+"$sheepdog" stop "$work/a"
+refused stop "$work/a"
+! object_size "$first" 2>/dev/null || fail 'it serves after its end'
+refused start
+refused restart "$work/a"
