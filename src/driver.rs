@@ -4,6 +4,7 @@
 //! hashes, verify, progress, cancel, deadline, cleanup order, error context and redaction are the
 //! facade's, once for all drivers.  Every method is called on the caller's thread.
 
+use std::any::Any;
 use std::fs::File;
 use std::ops::Range;
 use std::sync::Arc;
@@ -81,7 +82,7 @@ pub struct Acls {
 }
 
 /// One open store.
-pub trait Driver: Send + Sync {
+pub trait Driver: Any + Send + Sync {
     /// Checks a URI of one of the driver's schemes and brings it into canonical form, without I/O.
     fn locate(&self, uri: &StorageUri) -> Result<Location>;
 
@@ -105,6 +106,19 @@ pub trait Driver: Send + Sync {
         size: Option<u64>,
         pool: &Pool,
     ) -> Result<Box<dyn Upload>>;
+
+    /// Begins an image that the backend itself makes from one of its others, which a store of any driver has
+    /// at `location`; tells how large it is.  None where the bytes have to come here.
+    fn begin_copy(
+        &self,
+        _op: &Operation,
+        _image_id: &str,
+        _from: &dyn Driver,
+        _location: &Location,
+        _pool: &Pool,
+    ) -> Result<Option<(Box<dyn Upload>, u64)>> {
+        Ok(None)
+    }
 
     fn delete(&self, op: &Operation, location: &Location) -> Result<()>;
 

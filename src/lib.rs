@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | 0 | `error` `secret` `hash` `capabilities` `log` | words |
 //! | 1 | `config` `location` `operation` | what a caller says |
-//! | 2 | `transfer` `http` `identity` | moving bytes, and who asks for them |
+//! | 2 | `transfer` `http` `identity` `ceph` | moving bytes, and who asks for them |
 //! | 3 | `driver` | the contract of a backend |
 //! | 4 | `drivers` | the backends |
 //! | 5 | `registry` `store` `copy` `checks` | the synchronous facade |
@@ -14,6 +14,7 @@
 
 mod capabilities;
 pub mod capi;
+mod ceph;
 mod checks;
 mod config;
 mod copy;

@@ -39,6 +39,11 @@ impl StorageUri {
         &self.scheme
     }
 
+    /// As it was written.
+    pub fn written_scheme(&self) -> &str {
+        &self.text.expose()[..self.scheme.len()]
+    }
+
     /// What follows `scheme://`.
     pub fn rest(&self) -> &str {
         &self.text.expose()[self.rest_at..]

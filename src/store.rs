@@ -180,6 +180,45 @@ impl Store {
         self.transfer(image_id, size, source, pool, call).map_err(|error| self.adding(image_id, error))
     }
 
+    /// Stores the image that `from` has at `uri` without its bytes coming here; none where the backend cannot
+    /// do that, or where something is to be learnt from them.
+    pub fn add_copy(
+        &self,
+        image_id: &str,
+        from: &Store,
+        uri: &str,
+        call: &mut Call<'_>,
+    ) -> Result<Option<Image>> {
+        if call.verify.is_some() || !call.checks.algorithms().is_empty() {
+            return Ok(None);
+        }
+        self.check_can_add()?;
+        let location = from.locate(uri)?;
+        from.check_can_get(Part::default())?;
+        self.transfer_copy(image_id, from, &location, call).map_err(|error| self.adding(image_id, error))
+    }
+
+    fn transfer_copy(
+        &self,
+        image_id: &str,
+        from: &Store,
+        location: &Location,
+        call: &mut Call<'_>,
+    ) -> Result<Option<Image>> {
+        call.op.check()?;
+        let (driver, source) = (&self.opened.driver, from.opened.driver.as_ref());
+        let Some((upload, size)) =
+            driver.begin_copy(&call.op, image_id, source, location, &self.pool(&call.op))?
+        else {
+            return Ok(None);
+        };
+        let upload = Unfinished { store: self, image_id, op: call.op.cleanup(), upload: Some(upload) };
+        let progress = call.progress.as_deref_mut().map(|progress| progress as _);
+        Progress::new(progress, Some(size)).finish(size)?;
+        let stored = upload.commit(&call.op)?;
+        Ok(Some(self.added(stored, size, &Checks::default(), &Digests::default())))
+    }
+
     fn transfer(
         &self,
         image_id: &str,
@@ -197,11 +236,15 @@ impl Store {
         let (size, digests) = self.pump(size, &checks, parts, &mut call, source, &mut upload)?;
         checks.verify(&digests)?;
         let stored = upload.commit(&call.op)?;
+        Ok(self.added(stored, size, &checks, &digests))
+    }
+
+    fn added(&self, stored: Stored, size: u64, checks: &Checks, digests: &Digests) -> Image {
         let mut metadata = stored.metadata;
         if self.identity.is_named_in_metadata {
             metadata.insert("store".into(), self.identity.id.clone().into());
         }
-        Ok(self.image(stored.location, size, metadata, &checks, &digests))
+        self.image(stored.location, size, metadata, checks, digests)
     }
 
     fn image(

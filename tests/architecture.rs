@@ -9,7 +9,7 @@ const STEPS: &[&[&str]] = &[
     &["hash", "log"],
     &["config", "location", "operation"],
     &["transfer"],
-    &["http"],
+    &["ceph", "http"],
     &["identity"],
     &["driver"],
     &["drivers"],
@@ -18,6 +18,9 @@ const STEPS: &[&[&str]] = &[
     &["copy", "registry"],
     &["capi"],
 ];
+
+/// Where `unsafe` may stand: the ABI, and the shared libraries of others that are loaded when needed.
+const UNSAFE: &[&str] = &["capi", "ceph"];
 
 struct Source {
     path: PathBuf,
@@ -138,7 +141,7 @@ fn exported_by_the_header() -> usize {
 }
 
 #[test]
-fn unsafe_stands_only_at_the_boundary_and_each_time_with_its_reason() {
+fn unsafe_stands_only_at_the_boundaries_and_each_time_with_its_reason() {
     for source in sources() {
         let lines: Vec<&str> = source.text.lines().collect();
         for (index, line) in lines.iter().enumerate() {
@@ -146,7 +149,8 @@ fn unsafe_stands_only_at_the_boundary_and_each_time_with_its_reason() {
             let is_promise =
                 ["unsafe fn", "unsafe trait", "unsafe extern"].iter().any(|item| line.contains(item));
             if is_block || is_promise {
-                assert_eq!(source.module(), "capi", "unsafe in {:?}:{}", source.path, index + 1);
+                let module = source.module();
+                assert!(UNSAFE.contains(&module.as_str()), "unsafe in {:?}:{}", source.path, index + 1);
             }
             if !is_block {
                 continue;

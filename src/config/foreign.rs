@@ -6,17 +6,6 @@
 /// Driver name and the names of its options, former names included.
 const DRIVERS: &[(&str, &[&str])] = &[
     (
-        "rbd",
-        &[
-            "rbd_store_chunk_size",
-            "rbd_store_pool",
-            "rbd_store_user",
-            "rbd_store_ceph_conf",
-            "rados_connect_timeout",
-            "rbd_thin_provisioning",
-        ],
-    ),
-    (
         "cinder",
         &[
             "cinder_catalog_info",

@@ -11,7 +11,7 @@ macro_rules! drivers {
     };
 }
 
-drivers! { file, http, s3, sheepdog, swift }
+drivers! { file, http, rbd, s3, sheepdog, swift }
 
 /// The driver that the configuration calls `name`.
 pub fn named(name: &str) -> Option<&'static Registration> {

@@ -109,6 +109,11 @@ impl Pool {
         op.wait(|| self.try_take(&mut self.lock()))
     }
 
+    /// A buffer, if one is free.
+    pub fn take_free(&self) -> Option<Buffer> {
+        self.try_take(&mut self.lock())
+    }
+
     /// A buffer, waiting on a worker's thread until one is free; none once the pool is closed.
     pub fn take_on_worker(&self) -> Option<Buffer> {
         let mut state = self.lock();

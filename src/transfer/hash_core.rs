@@ -18,6 +18,7 @@ const DEPTH: usize = 4;
 const MD5: &str = "md5";
 
 /// The digests that an image was found to have, in the order that was asked for.
+#[derive(Default)]
 pub struct Digests(Vec<(&'static str, Hex)>);
 
 impl Digests {

@@ -15,6 +15,7 @@ mod queue;
 mod read_ahead;
 mod runtime;
 mod workers;
+mod zeroes;
 
 pub use buffers::{Buffer, Piece, Pool, for_zeroes, is_zero};
 pub use callbacks::{CallbackInput, CallbackSink, WriteCallback};
@@ -27,6 +28,7 @@ pub use pump::{Progress, Pump};
 pub use queue::{AbandonOnDrop, Queue};
 pub use read_ahead::{Fetch, Landing, ReadAhead};
 pub use runtime::{Runtime, Task, Worker};
+pub use zeroes::data_runs;
 
 use crate::error::Result;
 use crate::operation::Operation;

@@ -367,10 +367,17 @@ impl Landing {
         Some(self.shared.bytes_of(self.blocks.start).start..self.shared.bytes_of(last).end)
     }
 
+    /// How long the blocks are that have not landed, in their order.
+    pub fn lengths(&self) -> impl Iterator<Item = usize> + '_ {
+        self.blocks.clone().map(|block| {
+            let bytes = self.shared.bytes_of(block);
+            (bytes.end - bytes.start) as usize
+        })
+    }
+
     /// How long the next block is; none after the last.
     pub fn next_length(&self) -> Option<usize> {
-        let bytes = self.shared.bytes_of(self.blocks.clone().next()?);
-        Some((bytes.end - bytes.start) as usize)
+        self.lengths().next()
     }
 
     /// Lands the next block.

@@ -1,7 +1,6 @@
 //! Writing an image file: on a worker, into a staged file that gets its name last.
 
 use std::fs::{File, Permissions};
-use std::ops::Range;
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,7 +17,7 @@ use crate::error::{Error, Kind, Result};
 use crate::location::Location;
 use crate::log::{Level, Log};
 use crate::operation::Operation;
-use crate::transfer::{AbandonOnDrop, Piece, Queue, Runtime, Sink, Worker, for_zeroes, is_zero};
+use crate::transfer::{AbandonOnDrop, Piece, Queue, Runtime, Sink, Worker, data_runs, for_zeroes};
 
 /// How many pieces may wait for the disk.
 const DEPTH: usize = 4;
@@ -176,7 +175,7 @@ impl Writer<'_> {
             return self.write_at(data, self.position);
         }
         let offset = |index: usize| self.position + index as u64;
-        data_runs(data, self.position)
+        data_runs(data, self.position, BLOCK)
             .try_for_each(|run| self.write_at(&data[run.clone()], offset(run.start)))
     }
 
@@ -227,58 +226,5 @@ impl Writer<'_> {
 
     fn failed(&self, doing: &str, errno: Errno) -> Error {
         write_error(doing, self.staged.path(), errno)
-    }
-}
-
-/// The runs of `data`, which lies at `position` of a file, whose blocks are not all zeros.
-fn data_runs(data: &[u8], position: u64) -> impl Iterator<Item = Range<usize>> + '_ {
-    let into_block = (position % BLOCK as u64) as usize;
-    let mut start = 0;
-    std::iter::from_fn(move || {
-        let block_end = |at: usize| ((at + into_block) / BLOCK * BLOCK + BLOCK - into_block).min(data.len());
-        while start < data.len() && is_zero(&data[start..block_end(start)]) {
-            start = block_end(start);
-        }
-        let run_start = start;
-        while start < data.len() && !is_zero(&data[start..block_end(start)]) {
-            start = block_end(start);
-        }
-        (run_start < start).then_some(run_start..start)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn runs(data: &[u8], position: u64) -> Vec<(usize, usize)> {
-        data_runs(data, position).map(|run| (run.start, run.end)).collect()
-    }
-
-    #[test]
-    fn zero_blocks_are_left_out() {
-        let mut data = vec![0; 5 * BLOCK];
-        assert_eq!(runs(&data, 0), []);
-        data[BLOCK] = 1;
-        data[3 * BLOCK - 1] = 1;
-        data[5 * BLOCK - 1] = 1;
-        assert_eq!(runs(&data, 0), [(BLOCK, 3 * BLOCK), (4 * BLOCK, 5 * BLOCK)]);
-        assert_eq!(runs(&data, 7 * BLOCK as u64), runs(&data, 0));
-    }
-
-    #[test]
-    fn blocks_are_those_of_the_file_not_of_the_piece() {
-        let mut data = vec![0; 2 * BLOCK];
-        data[BLOCK] = 1;
-        assert_eq!(runs(&data, 100), [(BLOCK - 100, 2 * BLOCK - 100)]);
-        assert_eq!(runs(&[0, 0, 1], 4095), [(1, 3)]);
-        assert_eq!(runs(&[1, 0, 0], 4095), [(0, 1)]);
-    }
-
-    #[test]
-    fn a_short_last_block_counts() {
-        assert_eq!(runs(&[0; 10], 0), []);
-        assert_eq!(runs(&[0, 1], 8192), [(0, 2)]);
-        assert_eq!(runs(&[], 5), []);
     }
 }

@@ -1,0 +1,214 @@
+//! The shared libraries and the functions of theirs that are used: those that every version from 14 on has,
+//! and those without which something is only done less well.
+
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::mem::{size_of, transmute_copy};
+use std::sync::Mutex;
+
+use libc::{iovec, ssize_t};
+
+use super::Handle;
+
+/// Of a completion: that it is done, with what was given along.
+pub type Completed = unsafe extern "C" fn(completion: Handle, with: *mut c_void);
+
+/// Of the differences of an image: offset, length, whether there is data, and what was given along.
+pub type Differs =
+    unsafe extern "C" fn(offset: u64, length: usize, exists: c_int, with: *mut c_void) -> c_int;
+
+/// `rbd_image_watcher_t`.
+#[repr(C)]
+pub struct Watcher {
+    pub address: *mut c_char,
+    pub id: i64,
+    pub cookie: u64,
+}
+
+/// `rbd_linked_image_spec_t`.
+#[repr(C)]
+pub struct LinkedImage {
+    pub pool_id: i64,
+    pub pool_name: *mut c_char,
+    pub pool_namespace: *mut c_char,
+    pub image_id: *mut c_char,
+    pub image_name: *mut c_char,
+    pub in_trash: bool,
+}
+
+/// Declares the table: each name with the type that the library's header gives it.
+macro_rules! functions {
+    (
+        $table:ident of $file:literal in the package $package:literal
+        needed { $($name:ident: fn($($argument:ty),*) $(-> $result:ty)?;)* }
+        optional { $($extra:ident: fn($($extra_argument:ty),*) $(-> $extra_result:ty)?;)* }
+    ) => {
+        pub struct $table {
+            $(pub $name: unsafe extern "C" fn($($argument),*) $(-> $result)?,)*
+            $(pub $extra: Option<unsafe extern "C" fn($($extra_argument),*) $(-> $extra_result)?>,)*
+        }
+
+        impl $table {
+            const FILE: &'static str = $file;
+            const PACKAGE: &'static str = $package;
+
+            fn load(file: &str) -> Result<Self, String> {
+                let object = SharedObject::open(file, Self::PACKAGE)?;
+                Ok($table {
+                    // SAFETY: the types are those of the headers of librados and librbd.
+                    $($name: unsafe { object.function(concat!(stringify!($name), "\0")) }
+                        .ok_or_else(|| object.lacks(stringify!($name)))?,)*
+                    // SAFETY: as above.
+                    $($extra: unsafe { object.function(concat!(stringify!($extra), "\0")) },)*
+                })
+            }
+        }
+    };
+}
+
+functions! { Rados of "librados.so.2" in the package "librados2"
+    needed {
+        rados_create: fn(*mut Handle, *const c_char) -> c_int;
+        rados_conf_read_file: fn(Handle, *const c_char) -> c_int;
+        rados_conf_set: fn(Handle, *const c_char, *const c_char) -> c_int;
+        rados_conf_get: fn(Handle, *const c_char, *mut c_char, usize) -> c_int;
+        rados_connect: fn(Handle) -> c_int;
+        rados_shutdown: fn(Handle);
+        rados_cluster_fsid: fn(Handle, *mut c_char, usize) -> c_int;
+        rados_ioctx_create: fn(Handle, *const c_char, *mut Handle) -> c_int;
+        rados_ioctx_destroy: fn(Handle);
+    }
+    optional {
+        rados_set_pool_full_try: fn(Handle);
+    }
+}
+
+functions! { Rbd of "librbd.so.1" in the package "librbd1"
+    needed {
+        rbd_image_options_create: fn(*mut Handle);
+        rbd_image_options_destroy: fn(Handle);
+        rbd_image_options_set_uint64: fn(Handle, c_int, u64) -> c_int;
+        rbd_create4: fn(Handle, *const c_char, u64, Handle) -> c_int;
+        rbd_clone3: fn(Handle, *const c_char, *const c_char, Handle, *const c_char, Handle) -> c_int;
+        rbd_remove: fn(Handle, *const c_char) -> c_int;
+        rbd_trash_move: fn(Handle, *const c_char, u64) -> c_int;
+        rbd_open: fn(Handle, *const c_char, *mut Handle, *const c_char) -> c_int;
+        rbd_open_read_only: fn(Handle, *const c_char, *mut Handle, *const c_char) -> c_int;
+        rbd_close: fn(Handle) -> c_int;
+        rbd_get_size: fn(Handle, *mut u64) -> c_int;
+        rbd_resize: fn(Handle, u64) -> c_int;
+        rbd_flush: fn(Handle) -> c_int;
+        rbd_snap_create: fn(Handle, *const c_char) -> c_int;
+        rbd_snap_remove: fn(Handle, *const c_char) -> c_int;
+        rbd_snap_protect: fn(Handle, *const c_char) -> c_int;
+        rbd_snap_unprotect: fn(Handle, *const c_char) -> c_int;
+        rbd_snap_set: fn(Handle, *const c_char) -> c_int;
+        rbd_metadata_set: fn(Handle, *const c_char, *const c_char) -> c_int;
+        rbd_metadata_get: fn(Handle, *const c_char, *mut c_char, *mut usize) -> c_int;
+        rbd_metadata_remove: fn(Handle, *const c_char) -> c_int;
+        rbd_watchers_list: fn(Handle, *mut Watcher, *mut usize) -> c_int;
+        rbd_watchers_list_cleanup: fn(*mut Watcher, usize);
+        rbd_list_children3: fn(Handle, *mut LinkedImage, *mut usize) -> c_int;
+        rbd_linked_image_spec_list_cleanup: fn(*mut LinkedImage, usize);
+        rbd_diff_iterate2: fn(Handle, *const c_char, u64, u64, u8, u8, Differs, *mut c_void) -> c_int;
+        rbd_aio_create_completion: fn(*mut c_void, Completed, *mut Handle) -> c_int;
+        rbd_aio_get_return_value: fn(Handle) -> ssize_t;
+        rbd_aio_release: fn(Handle);
+        rbd_aio_readv: fn(Handle, *const iovec, c_int, u64, Handle) -> c_int;
+        rbd_aio_writev: fn(Handle, *const iovec, c_int, u64, Handle) -> c_int;
+    }
+    optional {}
+}
+
+/// Both libraries.  Once loaded they stay: threads of theirs may still run.
+pub struct Library {
+    pub(super) rados: Rados,
+    pub(super) rbd: Rbd,
+}
+
+static LOADED: Mutex<Option<&'static Library>> = Mutex::new(None);
+
+impl Library {
+    /// The libraries, or why there are none.  What was not there may have been installed by the next call.
+    pub fn get() -> Result<&'static Self, String> {
+        let mut loaded = LOADED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(library) = *loaded {
+            return Ok(library);
+        }
+        let library: &'static Library =
+            Box::leak(Box::new(Library { rados: Rados::load(Rados::FILE)?, rbd: Rbd::load(Rbd::FILE)? }));
+        *loaded = Some(library);
+        Ok(library)
+    }
+}
+
+struct SharedObject {
+    file: String,
+    package: &'static str,
+    handle: Handle,
+}
+
+impl SharedObject {
+    fn open(file: &str, package: &'static str) -> Result<Self, String> {
+        let name = CString::new(file).map_err(|_| "a file name with a NUL byte".to_owned())?;
+        // SAFETY: the name is a C string.
+        let handle = unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
+        if handle.is_null() {
+            return Err(format!(
+                "{file} cannot be loaded ({}): install the package {package}, as Debian and the RPM distributions call it",
+                last_error()
+            ));
+        }
+        Ok(SharedObject { file: file.to_owned(), package, handle })
+    }
+
+    /// The function of that name, which ends in a NUL byte.
+    ///
+    /// # Safety
+    ///
+    /// `F` must be the type of a pointer to that function.
+    unsafe fn function<F: Copy>(&self, name: &str) -> Option<F> {
+        const { assert!(size_of::<F>() == size_of::<*mut c_void>()) };
+        let name = CStr::from_bytes_with_nul(name.as_bytes()).ok()?;
+        // SAFETY: the handle is open, the name a C string.
+        let address = unsafe { libc::dlsym(self.handle, name.as_ptr()) };
+        // SAFETY: a function pointer of the caller's type, as the caller promises, and not null.
+        (!address.is_null()).then(|| unsafe { transmute_copy(&address) })
+    }
+
+    fn lacks(&self, function: &str) -> String {
+        let SharedObject { file, package, .. } = self;
+        format!(
+            "{file} lacks the function {function}: install a newer package {package}, of Ceph 14 or later"
+        )
+    }
+}
+
+/// What the dynamic linker complained about last.
+fn last_error() -> String {
+    // SAFETY: asks for a C string that stays until this thread's next call of the dynamic linker.
+    let text = unsafe { libc::dlerror() };
+    if text.is_null() {
+        return "no reason given".to_owned();
+    }
+    // SAFETY: it is not null, and copied before the next call.
+    unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_library_that_is_missing_is_named_with_its_package() {
+        let reason = Rbd::load("librbd-of-nowhere.so.1").err().unwrap();
+        assert!(reason.starts_with("librbd-of-nowhere.so.1 cannot be loaded ("), "{reason}");
+        assert!(reason.contains("librbd1"), "{reason}");
+    }
+
+    #[test]
+    fn a_library_without_a_function_is_too_old() {
+        let reason = Rados::load("libc.so.6").err().unwrap();
+        assert!(reason.starts_with("libc.so.6 lacks the function rados_create"), "{reason}");
+        assert!(reason.contains("librados2"), "{reason}");
+    }
+}

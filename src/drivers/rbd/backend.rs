@@ -1,0 +1,142 @@
+//! What every operation of a store needs: its connection, its threads, and images that close themselves.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use nix::errno::Errno;
+
+use super::connections::Connection;
+use super::errors::{self, Purpose, failed};
+use super::location::Place;
+use super::options::Settings;
+use super::staging::is_unfinished;
+use crate::ceph::{Image, ImagePool};
+use crate::error::{Error, Kind, Result};
+use crate::location::shorten;
+use crate::log::Log;
+use crate::operation::Operation;
+use crate::transfer::{Runtime, Worker};
+
+pub struct Backend {
+    pub settings: Settings,
+    pub connection: Arc<Connection>,
+    pub runtime: Arc<Runtime>,
+    pub log: Arc<Log>,
+}
+
+impl Backend {
+    /// Runs `work`, which blocks, on a thread of its own: librados starts threads, which are to block every
+    /// signal as that does, and nothing that a cluster leaves hanging holds the caller.
+    pub fn run<T: Send + 'static>(
+        self: &Arc<Self>,
+        op: &Operation,
+        work: impl FnOnce(&Arc<Backend>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.spawn(op, work)?.join(op)
+    }
+
+    /// The same for work whose effects must not come after the call.
+    pub fn settle<T: Send + 'static>(
+        self: &Arc<Self>,
+        op: &Operation,
+        work: impl FnOnce(&Arc<Backend>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.spawn(op, work)?.settle(op)
+    }
+
+    fn spawn<T: Send + 'static>(
+        self: &Arc<Self>,
+        op: &Operation,
+        work: impl FnOnce(&Arc<Backend>) -> Result<T> + Send + 'static,
+    ) -> Result<Worker<T>> {
+        op.check()?;
+        let backend = self.clone();
+        self.runtime.spawn(op, move || {
+            work(&backend).inspect_err(|error| backend.connection.notice(error))
+        })
+    }
+
+    /// The pool for new images.  Blocks.
+    pub fn own_pool(&self) -> Result<ImagePool> {
+        self.pool(&self.settings.pool)
+    }
+
+    /// The pool of a location.  Blocks.
+    pub fn pool_of(&self, place: &Place) -> Result<ImagePool> {
+        match &place.within {
+            None => self.own_pool(),
+            Some(within) => {
+                let pool = self.pool(&within.pool)?;
+                self.check_fsid(&within.fsid, pool.cluster().fsid())?;
+                Ok(pool)
+            }
+        }
+    }
+
+    fn pool(&self, name: &str) -> Result<ImagePool> {
+        let cluster = self.connection.cluster()?;
+        let is_own = name == self.settings.pool;
+        cluster.pool(name).map_err(|errno| errors::no_pool(name, is_own, errno))
+    }
+
+    /// An image of that name in another cluster is another image.
+    fn check_fsid(&self, wanted: &str, found: &str) -> Result<()> {
+        if wanted == found || self.settings.former_fsids.iter().any(|former| former == wanted) {
+            return Ok(());
+        }
+        let message = format!(
+            "the location is in the Ceph cluster {wanted}, but the store is in {found} (see rbd_store_former_fsids)"
+        );
+        Err(Error::new(Kind::NotFound, message))
+    }
+
+    /// Opens what a location names for reading.  Blocks.
+    pub fn open(self: &Arc<Self>, place: &Place) -> Result<OpenImage> {
+        let pool = self.pool_of(place)?;
+        let image = pool.open(&place.image, place.snapshot());
+        let failed = |errno| failed("open", &place.image, Purpose::Reading, errno);
+        let image = OpenImage { image: image.map_err(failed)?, runtime: self.runtime.clone() };
+        // An image has its snapshot only when it is whole, or nearly so.
+        if place.snapshot().is_none() && is_unfinished(&image).map_err(failed)? {
+            let message = format!("RBD image {:?} is not finished: it is being added", shorten(&place.image));
+            return Err(Error::new(Kind::NotFound, message));
+        }
+        Ok(image)
+    }
+
+    /// Fails when the image is gone: what is read of one that is being deleted are zeros.  Blocks.
+    pub fn confirm(self: &Arc<Self>, place: &Place) -> Result<()> {
+        match self.open(place) {
+            Ok(_) => Ok(()),
+            Err(error) if error.errno() == Errno::ENOENT as i32 => {
+                Err(Error::new(Kind::NotFound, "the image was deleted while it was read"))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// An open image; it is closed on a thread that may wait for that.
+pub struct OpenImage {
+    image: Arc<Image>,
+    runtime: Arc<Runtime>,
+}
+
+impl Deref for OpenImage {
+    type Target = Image;
+
+    fn deref(&self) -> &Image {
+        &self.image
+    }
+}
+
+impl Drop for OpenImage {
+    fn drop(&mut self) {
+        let image = self.image.clone();
+        // Where the system has no thread to give, dropping the last reference closes it right here.
+        let _ = self.runtime.spawn(&Operation::default(), move || {
+            image.close();
+            Ok(())
+        });
+    }
+}
