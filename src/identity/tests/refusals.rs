@@ -68,7 +68,7 @@ fn answers_that_are_no_tokens_are_told_apart() {
         (answer("201 Created", token, b"<html>Welcome</html>"), "it is no JSON"),
         (answer("201 Created", token, b"{}"), "it describes no token"),
         (answer("201 Created", "", about(3600).to_string().as_bytes()), "it has no X-Subject-Token"),
-        (answer("201 Created", token, &vec![b' '; (4 << 20) + 1]), "identity service"),
+        (answer("201 Created", token, &vec![b' '; (4 << 20) + 1]), "more than 4194304 bytes"),
     ] {
         let (keystone, store) = (Fake::answering(answer), Store::new());
         assert_error(&log_in(&store, &keystone.url("")), Kind::Failed, words);
