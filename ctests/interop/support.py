@@ -1,6 +1,7 @@
 """Both libraries over one directory and one configuration file."""
 
 import contextlib
+import json
 import os
 import random
 import tempfile
@@ -25,25 +26,34 @@ class Ours:
     def _store(self, store_id):
         return self.registry[store_id] if store_id else self.registry.default
 
-    def add(self, image_id, path, size=None, hash_name="sha512", store=None):
+    def add(self, image_id, path, size=None, hash_name="sha512", store=None, context=None):
         with open(path, "rb", buffering=0) as source:
-            image = self._store(store).add(image_id, source, size, hash_name=hash_name)
+            image = self._store(store).add(image_id, source, size, hash_name=hash_name,
+                                           context=_context(context))
         return image.uri, image.size, image.checksum, image.multihash, image.metadata
 
-    def read(self, uri, store=None):
-        return self._store(store).read(uri)
+    def read(self, uri, store=None, context=None):
+        return self._store(store).read(uri, context=_context(context))
 
-    def get_size(self, uri, store=None):
-        return self._store(store).get_size(uri)
+    def get_size(self, uri, store=None, context=None):
+        return self._store(store).get_size(uri, context=_context(context))
 
-    def delete(self, uri, store=None):
-        self._store(store).delete(uri)
+    def delete(self, uri, store=None, context=None):
+        self._store(store).delete(uri, context=_context(context))
 
     def capabilities(self, store=None):
         return int(self._store(store).capabilities)
 
     def close(self):
         self.registry.close()
+
+
+def _context(attributes):
+    """What is a context to Reference as one of this library."""
+    if not attributes:
+        return None
+    others = dict(attributes)
+    return gs.Context(service_catalog_json=json.dumps(others.pop("service_catalog")), **others)
 
 
 class Case(unittest.TestCase):
