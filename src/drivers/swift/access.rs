@@ -322,3 +322,6 @@ fn needs_context(what: &str) -> Error {
     let message = format!("with {} the call needs {what} in its context (gs_opts.context)", options::MULTI_TENANT);
     Error::new(Kind::BadConfig, message)
 }
+
+#[cfg(test)]
+mod tests;
