@@ -1,8 +1,6 @@
 //! The HTTP client that all drivers share: connections kept and made anew, TLS, proxies, redirects,
 //! retries; and images over it, read in order or at random, on from where a connection broke.
 
-#![allow(dead_code, unused_imports)]
-
 mod body;
 mod client;
 mod connect;
@@ -31,7 +29,7 @@ pub use payload::{Feed, Payload};
 pub use proxy::Proxies;
 pub use random_access::RandomAccess;
 pub use request::{Authorizer, BoxFuture, Request, Target};
-pub use retry::{Retries, RetryPolicy};
+pub use retry::Retries;
 pub use tls::{Tls, Trust};
 pub use url::{Origin, Scheme, Url};
 

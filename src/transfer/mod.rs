@@ -1,8 +1,6 @@
 //! Moving bytes: from a [`Source`] through the [`Pump`] (size check, hashes, verify, progress) into a
 //! [`Sink`], in pooled buffers that everybody shares and nobody copies.
 
-#![allow(dead_code, unused_imports)]
-
 mod buffers;
 mod callbacks;
 mod chunk_reader;

@@ -20,8 +20,6 @@ const DENSE: f64 = 15.0 / 16.0;
 pub struct HeldPart {
     /// From 1 on.
     pub number: u64,
-    /// Where in the image it begins.
-    pub offset: u64,
     pub length: u64,
     pub chunks: Vec<Bytes>,
     digests: Arc<PartDigests>,
@@ -69,7 +67,6 @@ pub struct PartUploader<S: StorePart> {
 /// The part that is being filled.
 struct Filling {
     number: u64,
-    offset: u64,
     room: u64,
     chunks: Vec<Bytes>,
 }
@@ -91,7 +88,7 @@ pub fn longest_part(pool: &Pool, count: u64) -> u64 {
 impl<S: StorePart> PartUploader<S> {
     pub fn new(runtime: &Arc<Runtime>, store: Arc<S>, plan: Arc<dyn PartPlan>, pool: &Pool) -> Self {
         let digests = PartDigests::new(plan.clone());
-        let part = Filling { number: 1, offset: 0, room: digests.length(1), chunks: Vec::new() };
+        let part = Filling { number: 1, room: digests.length(1), chunks: Vec::new() };
         PartUploader {
             store,
             plan,
@@ -189,13 +186,12 @@ impl<S: StorePart> PartUploader<S> {
         let chunks = std::mem::take(&mut self.part.chunks);
         let length = chunks.iter().map(|chunk| chunk.len() as u64).sum();
         let digests = self.digests.clone();
-        let part = HeldPart { number, offset: self.part.offset, length, chunks, digests };
+        let part = HeldPart { number, length, chunks, digests };
         let store = self.store.clone();
         let task = self.runtime.start(op, async move { store.store(part).await })?;
         self.under_way.push((self.receipts.len(), task));
         self.receipts.push(None);
         self.part.number += 1;
-        self.part.offset += length;
         self.part.room = self.digests.length(self.part.number);
         // Where longer parts follow, fewer of them fit beside one that is filled.
         while self.under_way.len() > self.plan.side_by_side(self.part.number) {
@@ -236,7 +232,7 @@ mod tests {
     /// Keeps parts, and may fail one.
     #[derive(Default)]
     struct Shelf {
-        parts: Mutex<Vec<(u64, u64, Vec<u8>)>>,
+        parts: Mutex<Vec<(u64, Vec<u8>)>>,
         failing: Option<u64>,
         under_way: AtomicUsize,
         most: AtomicUsize,
@@ -257,7 +253,7 @@ mod tests {
             }
             let bytes = part.chunks.concat();
             assert_eq!(bytes.len() as u64, part.length);
-            self.parts.lock().unwrap().push((part.number, part.offset, bytes));
+            self.parts.lock().unwrap().push((part.number, bytes));
             Ok((part.number, md5))
         }
     }
@@ -307,7 +303,7 @@ mod tests {
         let receipts = uploader.finish(&op)?;
         let mut parts = shelf.parts.lock().unwrap();
         parts.sort();
-        for ((number, md5), (part, _, bytes)) in receipts.iter().zip(parts.iter()) {
+        for ((number, md5), (part, bytes)) in receipts.iter().zip(parts.iter()) {
             use md5::Digest;
             assert_eq!((number, md5.as_str()), (part, Hex::encode(&md5::Md5::digest(bytes)).as_str()));
         }
@@ -330,12 +326,11 @@ mod tests {
                 let shelf = upload(Shelf::default(), plan, &data, steps, false).unwrap();
                 assert!(shelf.most.load(Ordering::SeqCst) <= 3);
                 let parts = shelf.parts.lock().unwrap();
-                let lengths: Vec<usize> = parts.iter().map(|(_, _, bytes)| bytes.len()).collect();
+                let lengths: Vec<usize> = parts.iter().map(|(_, bytes)| bytes.len()).collect();
                 let expected: Vec<usize> = data.chunks(length).map(<[u8]>::len).collect();
                 assert_eq!(lengths, expected, "{size} {steps:?}");
-                assert!(parts.iter().all(|(number, offset, bytes)| {
-                    *offset == (number - 1) * length as u64 && data[*offset as usize..].starts_with(bytes)
-                }));
+                let stored: Vec<u8> = parts.iter().flat_map(|(_, bytes)| bytes.clone()).collect();
+                assert!(stored == data, "{size} {steps:?}");
             }
         }
     }
@@ -358,7 +353,7 @@ mod tests {
             let plan = Plan { length: 8 * BUFFER as u64, side_by_side: 1 };
             let shelf = upload(Shelf::default(), plan, &data, &[100.min(hole)], true).unwrap();
             let parts = shelf.parts.lock().unwrap();
-            let stored: Vec<u8> = parts.iter().flat_map(|(_, _, bytes)| bytes.clone()).collect();
+            let stored: Vec<u8> = parts.iter().flat_map(|(_, bytes)| bytes.clone()).collect();
             assert!(stored == data, "{hole}");
         }
     }
