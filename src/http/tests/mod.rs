@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use super::connect::Connector;
 use super::policy::Policy;
+use super::retry::RetryPolicy;
 use super::*;
 use crate::error::{Error, Kind, Result};
 use crate::log::Log;
