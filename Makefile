@@ -34,6 +34,7 @@ test-sheepdog: build
 bench: setup
 	benches/run.sh
 	benches/http.sh
+	benches/sheepdog.sh
 
 install: build
 	cmake --install $(BUILD)

@@ -10,7 +10,7 @@
 //!   sheepdog-server list PORT
 //!   sheepdog-server most PORT
 //!
-//! print what such a cluster holds, and how many requests were under way at a time.
+//! print what such a cluster holds, and how many requests were under way at a time since that was asked last.
 
 // The library's own tests use more of it.
 #[allow(dead_code, unused_imports)]

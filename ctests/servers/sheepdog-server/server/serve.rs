@@ -25,7 +25,7 @@ pub enum Action {
     Change(fn(&mut Vec<u8>)),
 }
 
-/// Not Sheepdog's: tells how many requests were under way at a time at most.
+/// Not Sheepdog's: tells how many requests were under way at a time at most, since that was asked last.
 pub const STATISTICS: u8 = 0x71;
 
 type Script = dyn Fn(&Request) -> Action + Send + Sync;
@@ -159,7 +159,7 @@ impl Shared {
     /// The bytes of the answer, and whether the connection ends with them.
     fn answer(&self, request: &Request) -> Option<(Vec<u8>, bool)> {
         if request.opcode() == STATISTICS {
-            let most = self.most_under_way.load(Ordering::SeqCst).to_string();
+            let most = self.most_under_way.swap(0, Ordering::SeqCst).to_string();
             return Some((Answer::with_data(most.into_bytes()).to_bytes(request), false));
         }
         let execute = || self.cluster.lock().unwrap().execute(request).to_bytes(request);
