@@ -1,6 +1,7 @@
 //! A cluster as one of its daemons shows it: connections that all calls of a store share, and trying again.
 
 use std::hash::{BuildHasher, RandomState};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +19,10 @@ use crate::log::{Level, Log};
 
 /// The longest pause between two attempts.
 const MAX_PAUSE: Duration = Duration::from_secs(10);
+
+/// After so long without use it may have been forgotten by whatever is between us and the daemon, which would be
+/// noticed only by its silence.
+const MAX_IDLE_TIME: Duration = Duration::from_secs(30);
 
 /// How many requests of one piece of work may be under way on each connection.
 pub const DEPTH: usize = 4;
@@ -104,8 +109,11 @@ impl Cluster {
     /// An idle connection, a new one while there may be more, or the one with the least to do.
     fn seat(&self) -> Arc<Seat> {
         let mut seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
-        seats.retain(|seat| seat.get().is_none_or(Connection::is_open));
         let users = |seat: &Arc<Seat>| Arc::strong_count(seat) - 1;
+        let is_good = |seat: &Arc<Seat>, connection: &Connection| {
+            connection.is_open() && (users(seat) > 0 || connection.idle_time() < MAX_IDLE_TIME)
+        };
+        seats.retain(|seat| seat.get().is_none_or(|connection| is_good(seat, connection)));
         let best = seats.iter().min_by_key(|seat| users(seat));
         match best {
             Some(seat) if users(seat) == 0 || seats.len() >= self.settings.connections => seat.clone(),
@@ -118,16 +126,8 @@ impl Cluster {
     }
 
     async fn connect(&self) -> Result<Connection> {
-        let connecting = async { self.dial().await };
-        let stream = match self.settings.connect_timeout {
-            None => connecting.await,
-            Some(limit) => tokio::time::timeout(limit, connecting).await.unwrap_or_else(|_| {
-                let seconds = limit.as_secs_f64();
-                let message =
-                    format!("no connection within {seconds} s (see sheepdog_store_connect_timeout)");
-                Err(Error::new(Kind::Timeout, message))
-            }),
-        }?;
+        let limit = self.settings.connect_timeout;
+        let stream = within(limit, limit, self.dial()).await?;
         Ok(Connection::over(stream, self.settings.timeout))
     }
 
@@ -136,11 +136,20 @@ impl Cluster {
         let (host, port) = (self.address.host(), self.address.port());
         let failed = |doing, error| Error::from_os(Kind::Unavailable, doing, &error);
         let found = lookup_host((host, port)).await.map_err(|error| failed("cannot resolve the host", error))?;
+        let addresses: Vec<SocketAddr> = found.collect();
+        let limit = self.settings.connect_timeout;
+        // One address that swallows packets must leave time for the others.
+        let share = limit.map(|limit| limit / addresses.len().max(1) as u32);
         let mut failure = Error::new(Kind::Unavailable, "the host has no address");
-        for address in found {
-            match TcpStream::connect(address).await.and_then(|tcp| tcp.set_nodelay(true).map(|()| tcp)) {
+        for address in addresses {
+            let reaching = async {
+                let tcp = TcpStream::connect(address).await?;
+                tcp.set_nodelay(true).map(|()| tcp)
+            };
+            let reached = async { reaching.await.map_err(|error| failed("cannot connect", error)) };
+            match within(share, limit, reached).await {
                 Ok(tcp) => return Ok(tcp),
-                Err(error) => failure = failed("cannot connect", error),
+                Err(error) => failure = error,
             }
         }
         Err(failure)
@@ -163,6 +172,22 @@ impl Cluster {
         }
         Ok(())
     }
+}
+
+/// Waits for a connection, not longer than `share` of the whole limit.
+async fn within<T>(
+    share: Option<Duration>,
+    limit: Option<Duration>,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let Some(share) = share else {
+        return work.await;
+    };
+    tokio::time::timeout(share, work).await.unwrap_or_else(|_| {
+        let seconds = limit.unwrap_or(share).as_secs_f64();
+        let message = format!("no connection within {seconds} s (see sheepdog_store_connect_timeout)");
+        Err(Error::new(Kind::Timeout, message))
+    })
 }
 
 fn ended(result: Option<std::result::Result<Result<()>, tokio::task::JoinError>>) -> Result<()> {

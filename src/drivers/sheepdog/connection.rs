@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::{self, IoSlice};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -26,13 +26,11 @@ pub struct Connection {
     limit: Option<Duration>,
 }
 
-#[derive(Default)]
 struct Shared(Mutex<State>);
 
-#[derive(Default)]
 struct State {
-    /// Grows with every byte that goes either way.
-    moved: u64,
+    /// When something went either way last.
+    moved: Instant,
     last_id: u32,
     expected: HashMap<u32, Expected>,
     failure: Option<Error>,
@@ -57,13 +55,19 @@ impl Connection {
     /// Must be called within the runtime.
     pub fn over(stream: TcpStream, limit: Option<Duration>) -> Self {
         let (reading, writing) = stream.into_split();
-        let shared = Arc::new(Shared::default());
+        let state = State { moved: Instant::now(), last_id: 0, expected: HashMap::new(), failure: None };
+        let shared = Arc::new(Shared(Mutex::new(state)));
         let receiving = tokio::spawn(receive(reading, shared.clone())).abort_handle();
         Connection { writing: AsyncMutex::new(writing), shared, receiving, limit }
     }
 
     pub fn is_open(&self) -> bool {
         self.shared.lock().failure.is_none()
+    }
+
+    /// How long nothing has gone either way.
+    pub fn idle_time(&self) -> Duration {
+        self.shared.lock().moved.elapsed()
     }
 
     /// Sends a request and waits for its answer, whose data goes into `room`.
@@ -121,7 +125,7 @@ impl Connection {
             match writing.write_vectored(slices).await? {
                 0 => return Err(io::ErrorKind::WriteZero.into()),
                 count => {
-                    self.shared.lock().moved += count as u64;
+                    self.shared.lock().moved = Instant::now();
                     IoSlice::advance_slices(&mut slices, count);
                 }
             }
@@ -290,7 +294,7 @@ impl Incoming {
                 Ok(count) => count,
                 Err(error) => return Err(broken(&format!("the connection broke {when}"), &error)),
             };
-            self.shared.lock().moved += count as u64;
+            self.shared.lock().moved = Instant::now();
             bytes = &mut bytes[count..];
         }
         Ok(())

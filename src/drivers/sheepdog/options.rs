@@ -24,7 +24,7 @@ const MAX_SECONDS: i64 = 1_000_000_000;
 pub const OPTIONS: &[OptionSpec] = &[
     OptionSpec::new(
         CHUNK_SIZE,
-        OptionKind::Int { min: Some(1), max: Some(4096) },
+        OptionKind::Int { min: Some(1), max: None },
         "The most MiB that one request writes; never more than an object of the cluster has",
     )
     .with_default("64"),
@@ -75,7 +75,8 @@ pub fn settings(options: &Options) -> Settings {
 
 /// The most bytes that one request writes.
 pub fn chunk_size(options: &Options) -> u64 {
-    u64::from(number(options, CHUNK_SIZE)) << 20
+    let mebibytes = options.int(CHUNK_SIZE).and_then(|size| u64::try_from(size).ok()).unwrap_or_default();
+    mebibytes.max(1).saturating_mul(1 << 20)
 }
 
 pub fn copies(options: &Options) -> u8 {
@@ -125,6 +126,13 @@ mod tests {
         assert_eq!(settings.connect_timeout, Some(Duration::from_secs(10)));
         assert_eq!(settings.timeout, Some(Duration::from_secs(60)));
         assert_eq!((settings.retries, settings.connections), (4, 4));
+    }
+
+    #[test]
+    fn any_chunk_size_is_one() {
+        for (value, size) in [("1", 1 << 20), ("8192", 8 << 30), ("9223372036854775807", u64::MAX)] {
+            assert_eq!(chunk_size(&options(&[(CHUNK_SIZE, value)])), size);
+        }
     }
 
     #[test]

@@ -104,8 +104,8 @@ impl SheepdogUpload {
 
     fn append(&mut self, op: &Operation, mut data: Bytes) -> Result<()> {
         while !data.is_empty() {
-            let unit_left = self.unit - self.position % self.unit;
-            let length = usize::try_from(unit_left).unwrap_or(usize::MAX).min(data.len());
+            let left = self.unit_left();
+            let length = usize::try_from(left).unwrap_or(usize::MAX).min(data.len());
             let part = data.split_to(length);
             if is_zero(&part) {
                 self.write_run(op)?;
@@ -113,11 +113,18 @@ impl SheepdogUpload {
                 self.collect(op, part)?;
             }
             self.position += length as u64;
-            if self.position.is_multiple_of(self.unit) {
+            if length as u64 == left {
                 self.write_run(op)?;
             }
         }
         Ok(())
+    }
+
+    /// How much of the present unit is left, the last one of an object being shorter.
+    fn unit_left(&self) -> u64 {
+        let (_, offset) = self.vdi.header.object_at(self.position);
+        let offset = u64::from(offset);
+        (self.unit - offset % self.unit).min(self.vdi.header.object_size() - offset)
     }
 
     fn collect(&mut self, op: &Operation, part: Bytes) -> Result<()> {

@@ -151,6 +151,7 @@ impl Vdi {
         length: u32,
         space: &Space,
     ) -> Result<Vec<Bytes>> {
+        self.check_bounds(offset, length.into())?;
         let request = Request::read_object(inode::data_oid(owner, index), offset, length);
         let answer = self.cluster.call(&request, space).await?;
         if answer.result() == NO_OBJ {
@@ -167,6 +168,7 @@ impl Vdi {
     pub async fn write(&self, manner: Manner, index: u32, offset: u32, data: Vec<Bytes>) -> Result<()> {
         let (oid, copies) = (inode::data_oid(self.vid, index), self.header.copies);
         let length: u64 = data.iter().map(|part| part.len() as u64).sum();
+        self.check_bounds(offset, length)?;
         let request = match manner {
             Manner::Overwrite => Request::write_object(oid, offset, copies, data),
             Manner::Create if length == self.header.object_size() => {
@@ -176,6 +178,14 @@ impl Vdi {
             Manner::Create => Request::create_object(oid, offset, copies, data).once(),
         };
         self.cluster.call(&request, &NOWHERE).await?.success().map(drop)
+    }
+
+    /// The daemon would read and write beyond the end of an object as if nothing was wrong.
+    fn check_bounds(&self, offset: u32, length: u64) -> Result<()> {
+        if u64::from(offset) + length <= self.header.object_size() {
+            return Ok(());
+        }
+        Err(Error::new(Kind::Bug, format!("{length} bytes at {offset} are beyond the end of an object")))
     }
 
     /// The owners of those objects; 0 where there is none.

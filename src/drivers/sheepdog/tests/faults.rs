@@ -140,16 +140,20 @@ fn what_passes_is_tried_again() {
 
 #[test]
 fn clusters_that_cannot_serve_say_why() {
-    for (result, words) in
-        [(0x16, "not formatted"), (0x17, "waits for more nodes"), (0x19, "halted"), (0x11, "shutting down")]
-    {
+    for (result, kind, words) in [
+        (0x16, Kind::Unavailable, "not formatted"),
+        (0x17, Kind::Unavailable, "waits for more nodes"),
+        (0x19, Kind::Unavailable, "halted"),
+        (0x11, Kind::Unavailable, "shutting down"),
+        (0x14, Kind::Failed, "another version of the protocol"),
+    ] {
         let server = Server::start(Config { refusal: Some(result), ..small() });
         let driver = driver_at(server.port(), settings());
         let (op, location) = (Operation::default(), driver.location("any"));
-        assert_error(Driver::size(&driver, &op, &location).unwrap_err(), Kind::Unavailable, words);
-        assert_error(driver.get(&location).unwrap_err(), Kind::Unavailable, words);
-        assert_error(driver.delete(&op, &location).unwrap_err(), Kind::Unavailable, words);
-        assert_error(driver.add(&op, "any", None, Vec::new()).err().unwrap(), Kind::Unavailable, words);
+        assert_error(Driver::size(&driver, &op, &location).unwrap_err(), kind, words);
+        assert_error(driver.get(&location).unwrap_err(), kind, words);
+        assert_error(driver.delete(&op, &location).unwrap_err(), kind, words);
+        assert_error(driver.add(&op, "any", None, Vec::new()).err().unwrap(), kind, words);
     }
 }
 

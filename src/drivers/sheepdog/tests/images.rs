@@ -82,6 +82,21 @@ fn parts_and_random_reads_are_those_of_the_image() {
     }
 }
 
+#[test]
+fn chunks_need_not_divide_objects() {
+    let server = Server::start(Config::default());
+    let mut driver = driver_at(server.port(), settings());
+    let data = image(13 * MIB + 5);
+    for (chunk, buffer, pieces) in [(3 * MIB, MIB, MIB), (3 * MIB, 100_000, 77_777), (5 * MIB + 1, MIB, 65_536)] {
+        driver.chunk_size = chunk as u64;
+        let op = Operation::default();
+        let pool = Pool::new(&op, buffer, 20 * MIB as u64);
+        let location = driver.add_with(&op, "chunks", None, pieces_of(&data, pieces), &pool).unwrap();
+        assert!(driver.get(&location).unwrap() == data, "chunks of {chunk}");
+        driver.delete(&op, &location).unwrap();
+    }
+}
+
 /// Small pieces each hold a whole buffer; a little memory still suffices.
 #[test]
 fn an_upload_goes_on_with_the_least_of_memory() {
