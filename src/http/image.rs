@@ -165,16 +165,30 @@ impl Image {
     }
 
     async fn past_the_end(&self, response: Response, start: u64) -> Result<Opened> {
-        match ContentRange::of(&response).and_then(|range| range.total) {
+        let told = ContentRange::of(&response).and_then(|range| range.total);
+        match told {
             Some(size) if size <= start => {
                 self.agree(&response, Some(size))?;
                 response.body.discard().await;
-                Ok(Opened { body: Body::empty(), skip: 0, left: Some(0), is_range: false, has_ranges: true })
+                Ok(Opened::nothing())
             }
             Some(size) => Err(malformed(format_args!(
                 "it refused the range from {start} on, but the image has {size} bytes"
             ))),
-            None => Err(self.target.explain(response).await),
+            None => self.past_a_hidden_end(response, start).await,
+        }
+    }
+
+    /// Not every server says with its refusal how long the image is.
+    async fn past_a_hidden_end(&self, refusal: Response, start: u64) -> Result<Opened> {
+        let head = self.client.send(&self.target, Request::head()).await?;
+        match head.length.filter(|_| (200..300).contains(&head.status)) {
+            Some(size) if size <= start => {
+                self.agree(&head, Some(size))?;
+                refusal.body.discard().await;
+                Ok(Opened::nothing())
+            }
+            _ => Err(self.target.explain(refusal).await),
         }
     }
 
@@ -247,6 +261,11 @@ fn unknown_size() -> Error {
 }
 
 impl Opened {
+    /// What comes after the end of an image.
+    fn nothing() -> Self {
+        Opened { body: Body::empty(), skip: 0, left: Some(0), is_range: false, has_ranges: true }
+    }
+
     /// Lands the blocks that the answer brings; what it brings of one more stays in `begun`.
     async fn land(&mut self, landing: &mut Landing, begun: &mut Begun) -> Result<()> {
         while let Some(length) = landing.next_length() {

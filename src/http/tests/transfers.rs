@@ -222,6 +222,23 @@ fn a_length_that_is_too_long_is_found_out() {
 }
 
 #[test]
+fn behind_an_end_that_is_not_told_there_is_nothing() {
+    for (head, fine) in [("200 OK", true), ("403 No", false)] {
+        let server = Server::start(move |request, wire| match request.method.as_str() {
+            "HEAD" => send(wire, format!("HTTP/1.1 {head}\r\n{TAG}Content-Length: 90\r\n\r\n").as_bytes()),
+            _ => send(wire, &answer("416 No", "", b"InvalidRange")),
+        });
+        let fixture = Fixture::new();
+        for start in [90, 91, u64::MAX] {
+            let result = fixture.get_part(&server.url("/"), start, None);
+            assert_eq!(result.is_ok_and(|bytes| bytes.is_empty()), fine, "{head} {start}");
+        }
+        let error = fixture.get_part(&server.url("/"), 89, None).unwrap_err();
+        assert_error(error, Kind::Failed, "416");
+    }
+}
+
+#[test]
 fn a_length_that_is_too_short_poisons_no_later_answer() {
     let server = Server::start(|_, wire| {
         send(wire, b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabcdeHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison")
