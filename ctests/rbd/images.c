@@ -1,0 +1,287 @@
+/* Images as the reference lays them out: objects, sizes, features, snapshots, holes, locations, copies. */
+#include "cluster.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static uint8_t *data;
+enum { LEN = 5 * MiB + 12345 };
+
+static const char *described(const char *id)
+{
+    return without_blanks(output("glance info --format json 'images/%s'", id));
+}
+
+static const char *snapshots(const char *id)
+{
+    return without_blanks(output("glance snap ls --format json 'images/%s'", id));
+}
+
+static gs_store *open_store(gs_registry **reg, const char *key, const char *value)
+{
+    gs_registry_free(*reg);
+    *reg = rbd_registry(key, value, NULL);
+    return default_store(*reg);
+}
+
+static void drop(gs_store *store, const char *id)
+{
+    OK(gs_delete(store, uri_of(id), NULL, ERR));
+}
+
+/* ---- What is made ------------------------------------------------------------ */
+
+static void objects_of_each_chunk_size(void)
+{
+    static const struct { const char *chunk, *order; } rows[] = { { "1", "20" }, { "3", "21" }, { "8", "23" }, { "63", "25" } };
+    gs_registry *reg = NULL;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        for (int known = 0; known < (i ? 1 : 2); known++) {
+            gs_store *store = open_store(&reg, "rbd_store_chunk_size", rows[i].chunk);
+            check_context("chunks of %s MiB, size %s", rows[i].chunk, known ? "known" : "unknown");
+            if (!OK(add(store, "im", data, LEN, known)))
+                continue;
+            const char *info = described("im");
+            CHECK_HAS(text("\"order\":%s", rows[i].order), info);
+            CHECK_HAS(text("\"size\":%d,", LEN), info);
+            CHECK_HAS("\"format\":2", info);
+            CHECK_HAS("\"features\":[\"layering\",\"exclusive-lock\",\"object-map\",\"fast-diff\",\"deep-flatten\"]", info);
+            CHECK_HAS("\"name\":\"snap\"", snapshots("im"));
+            CHECK_HAS("\"protected\":\"true\"", snapshots("im"));
+            CHECK_STR("", output("glance image-meta list --format json images/im"));
+            check_image(store, uri_of("im"), data, LEN);
+            check_image(store, "rbd://im", data, LEN);
+            drop(store, "im");
+        }
+    gs_registry_free(reg);
+}
+
+static void features_of_the_configuration(void)
+{
+    static const struct { const char *conf, *features; } rows[] = {
+        { "3", "[\"layering\",\"striping\"]" }, { "0", "[\"layering\"]" }, { "layering,exclusive-lock", "[\"layering\",\"exclusive-lock\"]" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const char *conf = text("%s/features.conf", ceph("CEPH_DIR"));
+        MUST(succeeds("sed 's/^\\[global\\]/&\\nrbd_default_features = %s/' %s >%s", rows[i].conf, ceph("CEPH_GLANCE_CONF"), conf));
+        gs_registry *reg = rbd_registry("rbd_store_ceph_conf", conf, NULL);
+        check_context("rbd_default_features = %s", rows[i].conf);
+        if (OK(add(default_store(reg), "im", data, LEN, true)))
+            /* rbd shows the feature of striping only where an image is striped. */
+            CHECK(strstr(described("im"), rows[i].features) || (i == 0 && strstr(described("im"), "[\"layering\"]")));
+        check_image(default_store(reg), uri_of("im"), data, LEN);
+        drop(default_store(reg), "im");
+        gs_registry_free(reg);
+    }
+}
+
+/* Sizes double from 64 MiB on; what was too much goes again. */
+static void growth(void)
+{
+    gs_registry *reg = rbd_registry("rbd_thin_provisioning", "true", NULL);
+    const size_t sizes[] = { 0, 1, 64 * MiB - 1, 64 * MiB, 64 * MiB + 1, 130 * MiB + 7 };
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        if (small_run() && sizes[i] > MiB)
+            continue;
+        uint8_t *zeros = calloc(1, sizes[i] + 1);
+        MUST(zeros != NULL);
+        if (sizes[i])
+            zeros[sizes[i] - 1] = 7;
+        check_context("%zu bytes of unknown size", sizes[i]);
+        if (OK(add(default_store(reg), "im", zeros, sizes[i], false))) {
+            CHECK_HAS(text("\"size\":%zu,", sizes[i]), described("im"));
+            check_image(default_store(reg), uri_of("im"), zeros, sizes[i]);
+        }
+        drop(default_store(reg), "im");
+        free(zeros);
+    }
+    gs_registry_free(reg);
+}
+
+/* ---- Holes ------------------------------------------------------------------- */
+
+static unsigned data_objects(void)
+{
+    return (unsigned)atoi(output("rados --conf %s --id glance -p images ls | grep -c ^rbd_data || true", ceph("CEPH_GLANCE_CONF")));
+}
+
+/* The size of the object that holds a MiB of the only image. */
+static unsigned long size_of_object(unsigned number)
+{
+    return strtoul(output("rados=\"rados --conf %s --id glance -p images\"; $rados stat $($rados ls | grep '^rbd_data.*%016x$') | sed 's/.*size //'",
+                          ceph("CEPH_GLANCE_CONF"), number), NULL, 10);
+}
+
+static void zeros(void)
+{
+    static const struct { const char *thin; unsigned objects; } rows[] = { { "true", 2 }, { "false", 3 } };
+    uint8_t *image = new_data(3 * MiB, RANDOM_DATA);
+    memset(image + MiB, 0, MiB);
+    memset(image + 2 * MiB + 64 * KiB, 0, MiB - 64 * KiB);
+    for (size_t i = 0; i < 2; i++) {
+        gs_registry *reg = rbd_registry("rbd_thin_provisioning", rows[i].thin, NULL);
+        check_context("zeros, thin provisioning %s", rows[i].thin);
+        if (OK(add(default_store(reg), "im", image, 3 * MiB, i))) {
+            CHECK_INT(rows[i].objects, data_objects());
+            CHECK_INT(i == 0 ? 64 * KiB : MiB, size_of_object(2));
+            check_image(default_store(reg), uri_of("im"), image, 3 * MiB);
+        }
+        drop(default_store(reg), "im");
+        gs_registry_free(reg);
+    }
+    free(image);
+}
+
+/* Holes of a source are neither read nor written, and come out as holes. */
+static void holes(void)
+{
+    const char  *path = text("%s/sparse", new_dir());
+    gs_registry *reg = rbd_registry(NULL);
+    struct sink  sink = { 0 };
+    gs_opts      opts = GS_OPTS_INIT;
+    gs_image    *image = NULL;
+    size_t       len = 40 * MiB;
+    MUST(succeeds("truncate -s %zu %s && dd if=/dev/urandom of=%s bs=1M count=1 seek=20 conv=notrunc", len, path, path));
+    FILE *file = fopen(path, "r");
+    MUST(file != NULL);
+    check_context("a file of holes");
+    if (OK(gs_add_fd(default_store(reg), "im", len, fileno(file), NULL, &image, ERR)))
+        CHECK_INT(1, data_objects());
+    fclose(file);
+    uint8_t *wanted = read_file(path, &len);
+    opts.flags = GS_SPARSE;
+    OK(gs_get(default_store(reg), uri_of("im"), sink_write, &sink, &opts, ERR));
+    CHECK_SIZE(39 * MiB, sink.holes);
+    CHECK_BYTES(wanted, len, sink.data, sink.len);
+    check_image(default_store(reg), uri_of("im"), wanted, len);
+    sink_free(&sink);
+    drop(default_store(reg), "im");
+    gs_image_free(image);
+    gs_registry_free(reg);
+    free(wanted);
+}
+
+/* ---- Names and places -------------------------------------------------------- */
+
+static void names(void)
+{
+    const char *const ids[] = { "a", "-dash", ".dot", "a b", "a@b", "a:b;c=d", "%41", "100%", "\xc3\xa4\xe2\x82\xac", "tab\there", "line\nbreak",
+                                "a/b", "quote'\"\\", "?x=1#y", repeated('n', 200) };
+    gs_registry  *reg = rbd_registry(NULL);
+    gs_store     *store = default_store(reg);
+    const char   *before = objects();
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
+        check_context("the id \"%s\"", ids[i]);
+        const char *uri = add_bytes(store, ids[i], data, 1000);
+        check_image(store, uri, data, 1000);
+        FAILS(GS_DUPLICATE, add(store, ids[i], data, 1, true));
+        OK(gs_delete(store, uri, NULL, ERR));
+    }
+    check_context("ids that no image can have");
+    FAILS(GS_INVALID, add(store, "", data, 1, true));
+    FAILS(GS_INVALID, add(store, repeated('n', 5000), data, 1, true));
+    CHECK_STR(before, objects());
+    gs_registry_free(reg);
+}
+
+static void places(void)
+{
+    gs_registry *reg = rbd_registry("rbd_store_user", "admin", "rbd_store_ceph_conf", ceph("CEPH_ADMIN_CONF"), NULL);
+    gs_store    *store = default_store(reg);
+    const char  *path = text("%s/image", new_dir());
+    uint64_t     size = 0;
+    write_file(path, data, LEN);
+    output("admin import --no-progress %s volumes/elsewhere; admin snap create volumes/elsewhere@other 2>/dev/null", path);
+    check_context("an image in another pool, with another snapshot");
+    const char *uri = text("rbd://%s/volumes/elsewhere/other", ceph("CEPH_FSID"));
+    OK(gs_get_size(store, uri, NULL, &size, ERR));
+    CHECK_SIZE(LEN, size);
+    check_image(store, uri, data, LEN);
+    check_context("a snapshot that is not there");
+    FAILS(GS_NOT_FOUND, gs_get_size(store, text("rbd://%s/volumes/elsewhere/snap", ceph("CEPH_FSID")), NULL, &size, ERR));
+    check_context("another cluster");
+    const char *foreign = "rbd://11111111-2222-3333-4444-555555555555/volumes/elsewhere/other";
+    FAILS(GS_NOT_FOUND, gs_get_size(store, foreign, NULL, &size, ERR));
+    CHECK_HAS("rbd_store_former_fsids", failure.message);
+    FAILS(GS_NOT_FOUND, gs_delete(store, foreign, NULL, ERR));
+    gs_registry_free(reg);
+
+    reg = rbd_registry("rbd_store_user", "admin", "rbd_store_ceph_conf", ceph("CEPH_ADMIN_CONF"),
+                       "rbd_store_former_fsids", "11111111-2222-3333-4444-555555555555", NULL);
+    check_context("a cluster that this one was");
+    OK(gs_get_size(default_store(reg), foreign, NULL, &size, ERR));
+    OK(gs_delete(default_store(reg), foreign, NULL, ERR));
+    CHECK_STR("", output("admin ls volumes"));
+    gs_registry_free(reg);
+}
+
+/* ---- Copies ------------------------------------------------------------------ */
+
+static gs_status copy(gs_registry *reg, const char *id, const char *uri, const gs_opts *opts)
+{
+    gs_image *image = NULL;
+    gs_status status = gs_copy(default_store(reg), id, default_store(reg), uri, opts, &image, ERR);
+    if (status == GS_OK) {
+        gs_image_info info = GS_IMAGE_INFO_INIT;
+        gs_image_get_info(image, &info);
+        CHECK_SIZE(LEN, info.size);
+        CHECK_STR(uri_of(id), info.uri);
+    }
+    gs_image_free(image);
+    return status;
+}
+
+static void copies(void)
+{
+    gs_registry *reg = NULL;
+    gs_opts      opts = GS_OPTS_INIT;
+    opts.flags = GS_NO_CHECKSUM;
+    for (int clones = 0; clones < 2; clones++) {
+        gs_store *store = open_store(&reg, "rbd_clone_copies", clones ? "true" : "false");
+        OK(add(store, "source", data, LEN, true));
+        check_context("a copy, clones %s", clones ? "wanted" : "not wanted");
+        OK(copy(reg, "copy", uri_of("source"), &opts));
+        CHECK((strstr(described("copy"), "\"parent\"") != NULL) == clones);
+        check_image(store, uri_of("copy"), data, LEN);
+        check_context("a copy whose bytes are looked at, clones %s", clones ? "wanted" : "not wanted");
+        OK(copy(reg, "hashed", uri_of("source"), NULL));
+        CHECK_LACKS("\"parent\"", described("hashed"));
+        check_image(store, uri_of("hashed"), data, LEN);
+        check_context("a copy of a present state");
+        OK(copy(reg, "present", "rbd://source", &opts));
+        CHECK_LACKS("\"parent\"", described("present"));
+        FAILS(GS_DUPLICATE, copy(reg, "copy", uri_of("source"), &opts));
+        FAILS(GS_NOT_FOUND, copy(reg, "new", uri_of("nothing"), &opts));
+        check_context("the source of copies, clones %s", clones ? "wanted" : "not wanted");
+        GIVES(clones ? GS_IN_USE : GS_OK, gs_delete(store, uri_of("source"), NULL, ERR));
+        if (clones) {
+            CHECK_HAS("images/copy", failure.message);
+            check_image(store, uri_of("source"), data, LEN);
+        }
+        check_image(store, uri_of("copy"), data, LEN);
+        drop(store, "copy");
+        if (clones)
+            drop(store, "source");
+        drop(store, "hashed");
+        drop(store, "present");
+    }
+    gs_registry_free(reg);
+}
+
+int main(void)
+{
+    const char *before = objects();
+    data = new_data(LEN, RANDOM_DATA);
+    objects_of_each_chunk_size();
+    features_of_the_configuration();
+    growth();
+    zeros();
+    holes();
+    names();
+    places();
+    copies();
+    check_context("after everything");
+    CHECK_STR(before, objects());
+    free(data);
+    return check_result();
+}
