@@ -18,6 +18,10 @@ use crate::secret::Secret;
 /// How long the cleanup of a failed call may take, whatever the call's own deadline was.
 const CLEANUP_TIME: Duration = Duration::from_secs(30);
 
+/// How long giving an image its name may take: longer than stores wait for a silent server, whose answer
+/// decides whether there is an image.
+const PUBLISH_TIME: Duration = Duration::from_secs(120);
+
 fn new_eventfd() -> Result<EventFd> {
     EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
         .map_err(|errno| Error::from_os(Kind::Failed, "cannot create an event descriptor", &errno.into()))
@@ -112,8 +116,17 @@ impl Operation {
     /// The same call while it cleans up after a failure: neither the caller's cancel nor the spent
     /// deadline may leave half an image behind.
     pub fn cleanup(&self) -> Operation {
+        self.unstoppable().within(CLEANUP_TIME)
+    }
+
+    /// The same call while it gives an image its name: one that is cancelled now must not leave an image
+    /// behind that appears later.
+    pub fn publishing(&self) -> Operation {
+        self.unstoppable().within(PUBLISH_TIME)
+    }
+
+    fn unstoppable(&self) -> Operation {
         Operation { cancel: None, deadline: None, context: self.context.clone(), bell: self.bell.clone() }
-            .within(CLEANUP_TIME)
     }
 
     /// The same call with at most `limit` left for what comes next.

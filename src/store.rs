@@ -466,7 +466,7 @@ impl Unfinished<'_> {
         };
         upload.prepare(op)?;
         op.check()?;
-        let stored = upload.publish(&self.op.cleanup())?;
+        let stored = upload.publish(&self.op.publishing())?;
         self.upload = None;
         Ok(stored)
     }

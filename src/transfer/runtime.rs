@@ -174,23 +174,41 @@ pub struct Worker<T> {
 }
 
 struct Slot<T> {
-    result: Mutex<Option<Result<T>>>,
+    outcome: Mutex<Outcome<T>>,
     bell: Arc<Doorbell>,
+}
+
+enum Outcome<T> {
+    Pending,
+    Ready(Result<T>),
+    Taken,
 }
 
 impl<T> Slot<T> {
     fn new(op: &Operation) -> Arc<Self> {
-        Arc::new(Slot { result: Mutex::new(None), bell: op.bell().clone() })
+        Arc::new(Slot { outcome: Mutex::new(Outcome::Pending), bell: op.bell().clone() })
     }
 
     fn fill(&self, result: std::thread::Result<Result<T>>) {
         let result = result.unwrap_or_else(|panic| Err(Error::from_panic(panic.as_ref())));
-        *self.result.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+        *self.lock() = Outcome::Ready(result);
         self.bell.ring();
     }
 
     fn take(&self) -> Option<Result<T>> {
-        self.result.lock().unwrap_or_else(PoisonError::into_inner).take()
+        let mut outcome = self.lock();
+        match std::mem::replace(&mut *outcome, Outcome::Taken) {
+            Outcome::Pending => {
+                *outcome = Outcome::Pending;
+                None
+            }
+            Outcome::Ready(result) => Some(result),
+            Outcome::Taken => Some(Err(Error::new(Kind::Bug, "a result was asked for twice"))),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Outcome<T>> {
+        self.outcome.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn wait(&self, op: &Operation) -> Result<Result<T>> {
@@ -263,10 +281,11 @@ mod tests {
     use std::sync::mpsc;
 
     #[test]
-    fn a_worker_hands_over_its_result() {
+    fn a_worker_hands_over_its_result_once() {
         let op = Operation::default();
         let worker = Runtime::shared().spawn(&op, || Ok(42)).unwrap();
         assert_eq!(worker.join(&op).unwrap(), 42);
+        assert_eq!(worker.join(&op).unwrap_err().kind(), Kind::Bug);
     }
 
     #[test]
