@@ -287,6 +287,18 @@ static void strangers_locations(void)
     gs_registry_free(reg);
 }
 
+/* Access lists are those of a container, and only a tenant's has nobody else's images in it. */
+static void shared_containers(void)
+{
+    gs_registry *reg = swift_registry(keystone_through(faults), "swift_store_multi_tenant", "true", NULL);
+    const char  *address = strstr(keystone_through(faults), "//") + 2;
+    const char  *uri = text("swift+http://%s:%s@%s/%s/x", "demo%3Ademo", swift("SWIFT_KEY"), address, own_container());
+    check_context("access lists of a container that all share");
+    FAILS(GS_NOT_SUPPORTED, gs_set_acls(default_store(reg), uri, true, NULL, NULL, NULL, ERR));
+    CHECK_STR("", faults_log(faults));
+    gs_registry_free(reg);
+}
+
 int main(void)
 {
     faults = swift_faults();
@@ -302,6 +314,7 @@ int main(void)
     wrong_services();
     failing_keystone();
     strangers_locations();
+    shared_containers();
     free(data);
     faults_stop(faults);
     return check_result();

@@ -3,7 +3,7 @@
 use crate::error::{Error, Kind, Result};
 use crate::http::{Scheme, Url};
 use crate::identity::{Domain, Identity, Password};
-use crate::secret::Secret;
+use crate::secret::{Secret, redact_uri};
 
 /// Where tokens are to be had: what follows `http://` or `https://`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +84,8 @@ impl Account {
     pub fn identity(&self) -> Result<Identity> {
         let Account { address, version, credentials, .. } = self;
         let bad = |reason: &str| {
-            Error::new(Kind::BadUri, format!("the swift account at {:?} cannot be used: {reason}", address.text))
+            let shown = redact_uri(&address.text);
+            Error::new(Kind::BadUri, format!("the swift account at {shown:?} cannot be used: {reason}"))
         };
         let url = address.url().map_err(bad)?;
         match (version, credentials) {
@@ -130,6 +131,15 @@ fn project_and_user(user: &str) -> Option<(&str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_with_a_password_is_refused_without_it() {
+        let credentials = Credentials::Password { user: "p:u".into(), key: Secret::new("k") };
+        let address = Address::configured("user:pa55word@127.0.0.1/v3");
+        let error = Account::plain(address, AuthVersion::V3, credentials).identity().err().unwrap();
+        assert!(error.message().contains("127.0.0.1/v3"), "{error}");
+        assert!(!error.message().contains("pa55word"), "{error}");
+    }
 
     #[test]
     fn addresses_are_https_unless_they_say_http() {

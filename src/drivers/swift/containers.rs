@@ -52,7 +52,8 @@ pub fn check_name(container: &str) -> Result<()> {
     match container {
         "" => bad("it is empty"),
         "." | ".." => bad("it is a step of a path"),
-        _ if container.contains('/') => bad("it has a \"/\""),
+        _ if container.contains(['/', '?', '#']) => bad("a location cannot have its \"/\", \"?\" or \"#\""),
+        _ if container.trim() != container => bad("it begins or ends with white space"),
         _ if container.contains(char::is_control) => bad("it has a control character"),
         _ if container.len() > LONGEST => bad("it is longer than 256 bytes"),
         _ => Ok(()),
@@ -112,7 +113,7 @@ mod tests {
     #[test]
     fn names_that_no_container_can_have() {
         check_name("glance").unwrap();
-        for name in ["", ".", "..", "a/b", "a\nb", &"x".repeat(257)] {
+        for name in ["", ".", "..", "a/b", "a?b", "a#b", " a", "a ", "a\nb", &"x".repeat(257)] {
             assert_eq!(check_name(name).unwrap_err().kind(), Kind::Invalid, "{name}");
         }
     }

@@ -13,6 +13,11 @@ use crate::transfer::{PartDigests, Piece, Sink, Source};
 /// The images that are being added to a store, by container and id.
 pub type UnderWay = Arc<Mutex<HashSet<(String, String)>>>;
 
+/// Whether what looks like the leftovers of an image is one that is being added.
+pub fn is_under_way(under_way: &UnderWay, container: &str, image_id: &str) -> bool {
+    lock(under_way).contains(&(container.to_owned(), image_id.to_owned()))
+}
+
 /// Keeps other adds of the same image out while one is under way.  Swift cannot: of two that begin in the
 /// same instant it takes both, and keeps the later.
 pub struct Claim {
@@ -114,7 +119,9 @@ mod tests {
         assert_eq!(Claim::new(&under_way, "c", "id").err().unwrap().kind(), Kind::Duplicate);
         Claim::new(&under_way, "c", "other").unwrap();
         Claim::new(&under_way, "d", "id").unwrap();
+        assert!(is_under_way(&under_way, "c", "id"));
         drop(first);
+        assert!(!is_under_way(&under_way, "c", "id"));
         Claim::new(&under_way, "c", "id").unwrap();
     }
 }

@@ -196,7 +196,11 @@ impl Driver for SwiftDriver {
         let (granted, parts) = self.reach(op, location, Span::Short)?;
         let SwiftLocation { via, container, object } = parts;
         let is_tenants = self.access.is_multi_tenant() && matches!(via, Via::Address(_));
+        let is_being_added = guarded::is_under_way(&self.under_way, &container, &object);
         self.runtime.run(op, async move {
+            if is_being_added && granted.storage.look_at(&container, &object).await?.is_none() {
+                return Err(storage::not_found(&container, &object));
+            }
             delete::delete(&granted.storage, &container, &object).await?;
             match is_tenants {
                 true => granted.storage.delete_empty_container(&container).await,
@@ -206,8 +210,12 @@ impl Driver for SwiftDriver {
     }
 
     fn set_acls(&self, op: &Operation, location: &Location, acls: &Acls) -> Result<()> {
-        if !self.access.is_multi_tenant() {
-            let message = format!("a swift store keeps access lists only with {}", options::MULTI_TENANT);
+        // Any other container holds images of others as well.
+        let is_tenants =
+            self.access.is_multi_tenant() && matches!(parts_of(location)?.via, Via::Address(_));
+        if !is_tenants {
+            let option = options::MULTI_TENANT;
+            let message = format!("only images that a store with {option} has added have access lists");
             return Err(Error::new(Kind::NotSupported, message));
         }
         let headers = acls::headers(acls, &self.admin_tenants)?;

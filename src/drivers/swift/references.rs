@@ -42,7 +42,7 @@ impl References {
         let version = options::auth_version(options);
         let mut accounts = Vec::new();
         for section in sections {
-            match in_section(&section, version) {
+            match check_reference(&section.name).and_then(|()| in_section(&section, version)) {
                 Ok(account) => accounts.push((section.name, account)),
                 Err(reason) => {
                     log.write(
@@ -96,6 +96,14 @@ impl References {
             ),
         };
         Error::new(Kind::BadConfig, reason)
+    }
+}
+
+/// Refuses names that a location could not give back.
+fn check_reference(name: &str) -> std::result::Result<(), String> {
+    match name.contains(|c: char| c.is_whitespace() || c.is_control() || "/?#@".contains(c)) {
+        true => Err("no location can name it: its name has a blank or one of / ? # @".to_owned()),
+        false => Ok(()),
     }
 }
 
@@ -343,6 +351,16 @@ auth_address = http://localhost
             let mut fewer = password_options.to_vec();
             fewer.remove(missing);
             assert!(load(&fewer).unwrap().default_account().is_none(), "{missing}");
+        }
+    }
+
+    #[test]
+    fn accounts_that_no_location_can_name_are_left_out() {
+        for name in ["a/b", "a?b", "a#b", "a@b", "a b"] {
+            assert!(check_reference(name).is_err(), "{name}");
+        }
+        for name in ["ref1", "store_2", "a.b-c", "é"] {
+            check_reference(name).unwrap_or_else(|reason| panic!("{name}: {reason}"));
         }
     }
 

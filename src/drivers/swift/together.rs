@@ -8,22 +8,31 @@ use crate::error::{Error, Kind, Result};
 pub const AT_A_TIME: usize = 8;
 
 /// Does `work` for every item, `limit` at a time and also for those behind one that fails; the first failure.
+/// When as many have failed because nothing works at present, the rest is given up.
 pub async fn each<T, F>(limit: usize, items: Vec<T>, work: impl Fn(T) -> F) -> Result<()>
 where
     F: Future<Output = Result<()>> + Send + 'static,
 {
     let mut running = JoinSet::new();
-    let mut outcome = Ok(());
-    for item in items {
-        if running.len() >= limit {
-            outcome = outcome.and(next(&mut running).await);
+    let (mut outcome, mut outages) = (Ok(()), 0);
+    let mut items = items.into_iter();
+    loop {
+        while running.len() < limit && outages < limit {
+            let Some(item) = items.next() else { break };
+            running.spawn(work(item));
         }
-        running.spawn(work(item));
+        if running.is_empty() {
+            return outcome;
+        }
+        let result = next(&mut running).await;
+        outages += usize::from(result.as_ref().is_err_and(is_outage));
+        outcome = outcome.and(result);
     }
-    while !running.is_empty() {
-        outcome = outcome.and(next(&mut running).await);
-    }
-    outcome
+}
+
+/// Whether what failed so will fail for others as well.
+fn is_outage(error: &Error) -> bool {
+    matches!(error.kind(), Kind::Unavailable | Kind::Timeout | Kind::NotAuthenticated | Kind::Forbidden)
 }
 
 async fn next(running: &mut JoinSet<Result<()>>) -> Result<()> {
@@ -67,5 +76,22 @@ mod tests {
             .unwrap_err();
         assert_eq!(error.message(), "item 5");
         assert_eq!((done.load(Ordering::SeqCst), most.load(Ordering::SeqCst)), (20, 3));
+    }
+
+    #[test]
+    fn where_nothing_works_not_all_is_tried() {
+        for kind in [Kind::Unavailable, Kind::Timeout, Kind::NotAuthenticated, Kind::Forbidden] {
+            let tried = Arc::new(AtomicUsize::new(0));
+            let trying = tried.clone();
+            let result = Runtime::shared().run(&Operation::default(), async move {
+                each(3, (0..1000).collect(), |_| {
+                    trying.fetch_add(1, Ordering::SeqCst);
+                    async move { Err(Error::new(kind, "out")) }
+                })
+                .await
+            });
+            assert_eq!(result.unwrap_err().kind(), kind);
+            assert!((3..6).contains(&tried.load(Ordering::SeqCst)), "{tried:?}");
+        }
     }
 }
