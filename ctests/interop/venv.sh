@@ -2,6 +2,7 @@
 # Makes a virtual environment of Python: venv.sh DIRECTORY [REQUIREMENTS]
 # Without REQUIREMENTS, with the Python glance_store that requirements.txt names.
 # Does nothing when the environment already holds what is asked for.
+# VENV_OPTIONS are options of Python's venv.
 set -eu
 
 directory=$1
@@ -17,7 +18,8 @@ if cmp -s "$requirements" "$done_for"; then
     exit 0
 fi
 rm -rf "$directory"
-${PYTHON:-python3} -m venv "$directory" 9>&- || {
+# shellcheck disable=SC2086 # words on purpose
+${PYTHON:-python3} -m venv ${VENV_OPTIONS:-} "$directory" 9>&- || {
     echo "venv.sh: cannot make a virtual environment; on Debian install python3-venv" >&2
     exit 1
 }
