@@ -66,7 +66,7 @@ impl Cluster {
 
     /// What the daemon answers, be it that it did not do what was asked.
     pub async fn call(&self, request: &Request, space: &Space) -> Result<Answer> {
-        let mut retries = 0;
+        let mut pauses = (1..).zip(self.pauses());
         loop {
             let failure = match self.attempt(request, space).await {
                 Ok(answer) if codes::passes(answer.result()) => {
@@ -78,24 +78,28 @@ impl Cluster {
             let is_final = failure.sent && !request.is_repeatable();
             let error = failure.error.context(format_args!("Sheepdog daemon at {}", self.address));
             // A daemon that was silent once, for long enough, would be silent again.
-            if error.kind() != Kind::Unavailable || is_final || retries == self.settings.retries {
+            let next = pauses.next().filter(|_| error.kind() == Kind::Unavailable && !is_final);
+            let Some((retry, pause)) = next else {
                 return Err(error);
-            }
-            retries += 1;
-            self.pause(retries, &error).await;
+            };
+            self.log_retry(retry, pause, &error);
+            tokio::time::sleep(pause).await;
         }
     }
 
-    async fn pause(&self, retry: u32, error: &Error) {
+    /// The pauses before retries, in their order.
+    pub fn pauses(&self) -> impl Iterator<Item = Duration> + use<> {
         let Settings { retries, pause, .. } = self.settings;
-        let pause = jittered(pause.saturating_mul(1 << (retry - 1).min(16)).min(MAX_PAUSE));
-        let millis = pause.as_millis();
+        (0..retries).map(move |done| jittered(pause.saturating_mul(1 << done.min(16)).min(MAX_PAUSE)))
+    }
+
+    fn log_retry(&self, retry: u32, pause: Duration, error: &Error) {
+        let (retries, millis) = (self.settings.retries, pause.as_millis());
         self.log.write(
             Level::Warn,
             "sheepdog",
             format_args!("retry {retry} of {retries} in {millis} ms: {error}"),
         );
-        tokio::time::sleep(pause).await;
     }
 
     async fn attempt(&self, request: &Request, space: &Space) -> std::result::Result<Answer, Lost> {

@@ -45,12 +45,13 @@ impl Vdi {
         if self.counts_references().await? {
             self.wipe(&owners).await?;
         }
-        if self.unlink().await? {
-            return Ok(());
+        let mut is_gone = self.unlink().await?;
+        if !is_gone {
+            self.wipe(&owners).await?;
+            is_gone = self.unlink().await?;
         }
-        self.wipe(&owners).await?;
-        if self.unlink().await? {
-            return Ok(());
+        if is_gone {
+            return self.remove_latecomers().await;
         }
         let message = format!("the daemon deletes VDI {:?} without an error, but it stays", self.name);
         Err(Error::new(Kind::Failed, message))
@@ -67,17 +68,44 @@ impl Vdi {
     async fn remove_objects(self: &Arc<Self>, objects: impl Iterator<Item = u32>) -> Result<()> {
         let removals = objects.map(|index| {
             let vdi = self.clone();
-            async move {
-                let request = Request::remove_object(inode::data_oid(vdi.vid, index));
-                let answer = vdi.cluster.call(&request, &NOWHERE).await?;
-                if answer.result() == NO_OBJ { Ok(()) } else { answer.success().map(drop) }
-            }
+            async move { vdi.remove_object(index).await.map(drop) }
         });
         self.cluster.each(removals).await
     }
 
-    /// Whether the daemon is of a release that frees objects as their table is wiped: the one that brought
-    /// that has the first release that can be told by its answers next to it.
+    /// Whether there was that object, which is none of the table's.
+    async fn remove_object(&self, index: u32) -> Result<bool> {
+        let request = Request::remove_object(inode::data_oid(self.vid, index));
+        let answer = self.cluster.call(&request, &NOWHERE).await?;
+        if answer.result() == NO_OBJ {
+            return Ok(false);
+        }
+        answer.success()?;
+        self.doubtful().retain(|doubtful| *doubtful != index);
+        Ok(true)
+    }
+
+    /// Looks again and again, as often as a request is tried again, for the objects that may be created yet.
+    async fn remove_latecomers(&self) -> Result<()> {
+        let mut doubtful = std::mem::take(&mut *self.doubtful());
+        for pause in self.cluster.pauses() {
+            let mut missing = Vec::new();
+            for index in doubtful {
+                if !self.remove_object(index).await? {
+                    missing.push(index);
+                }
+            }
+            if missing.is_empty() {
+                break;
+            }
+            doubtful = missing;
+            tokio::time::sleep(pause).await;
+        }
+        Ok(())
+    }
+
+    /// Whether the daemon frees objects as their owners are wiped.  Those of release 0.9 do, without this
+    /// answer: they are found out by what deleting leaves.
     async fn counts_references(&self) -> Result<bool> {
         let answer = self.cluster.call(&Request::get_cluster_default(), &NOWHERE).await?;
         Ok(answer.result() == SUCCESS)

@@ -41,7 +41,7 @@ pub struct SheepdogUpload {
     size: Option<u64>,
     /// How many bytes one request writes.
     unit: u64,
-    /// How many buffers may be held, and how many by the run that is being collected.
+    /// How many buffers may be held by the run that is being collected, and as many by requests under way.
     budget: usize,
     position: u64,
     run: Run,
@@ -76,17 +76,20 @@ impl SheepdogUpload {
             Ok(created) => created?,
             Err(stopped) => {
                 let op = op.cleanup();
-                if let Ok(Ok(vdi)) = creating.join(&op) {
-                    runtime.run(&op, async move { vdi.remove(&[]).await }).map_err(|left| {
-                        stopped.clone().context(format_args!("a VDI without data may remain, for {left}"))
-                    })?;
-                }
-                return Err(stopped);
+                let undone = match creating.join(&op) {
+                    Ok(Ok(vdi)) => runtime.run(&op, async move { vdi.remove(&[]).await }),
+                    _ => Ok(()),
+                };
+                return Err(match undone {
+                    Ok(()) => stopped,
+                    Err(left) => stopped.context(format_args!("a VDI without data remains, for {left}")),
+                });
             }
         };
         let buffer = pool.buffer_size() as u64;
-        let budget = usize::try_from(pool.memory() / buffer).unwrap_or(usize::MAX).max(1);
-        let unit = chunk_size.min(vdi.header.object_size()).min((budget as u64 / 4).max(1) * buffer);
+        let buffers = pool.memory() / buffer;
+        let unit = chunk_size.min(vdi.header.object_size()).min((buffers / 4).max(1) * buffer);
+        let budget = usize::try_from(buffers / 2).unwrap_or(usize::MAX).max(1);
         Ok(SheepdogUpload {
             runtime: runtime.clone(),
             vdi,
@@ -129,7 +132,7 @@ impl SheepdogUpload {
 
     fn collect(&mut self, op: &Operation, part: Bytes) -> Result<()> {
         // Small pieces may each hold a whole buffer.
-        if self.run.data.len() >= (self.budget / 2).max(1) {
+        if self.run.data.len() >= self.budget {
             self.write_run(op)?;
         }
         if self.run.data.is_empty() {
@@ -225,26 +228,22 @@ impl SheepdogUpload {
 
     /// Points the table to the objects.
     fn write_table(&mut self, op: &Operation) -> Result<()> {
-        let created = std::mem::take(&mut self.created);
-        let tables = created.chunks(TABLE_STEP).enumerate().map(|(step, part)| (step * TABLE_STEP, part));
-        for (start, part) in tables {
-            let first = part.iter().position(|created| *created);
-            let last = part.iter().rposition(|created| *created);
-            let (Some(first), Some(last)) = (first, last) else {
-                continue;
-            };
-            let vid = self.vdi.vid;
-            let owners: Vec<u32> =
-                part[first..=last].iter().map(|created| if *created { vid } else { 0 }).collect();
-            let (vdi, first) = (self.vdi.clone(), (start + first) as u32);
-            let written = self.begin_request(op, 0, async move { vdi.write_owners(first, &owners).await });
-            if written.is_err() {
-                self.created = created;
-                return written;
-            }
+        for (first, owners) in self.table_parts() {
+            let vdi = self.vdi.clone();
+            self.begin_request(op, 0, async move { vdi.write_owners(first, &owners).await })?;
         }
-        self.created = created;
         self.finish(op)
+    }
+
+    /// The parts of the table in which there are any objects: the first object's number, and the owners.
+    fn table_parts(&self) -> Vec<(u32, Vec<u32>)> {
+        let owner = |created: &bool| if *created { self.vdi.vid } else { 0 };
+        let parts = self.created.chunks(TABLE_STEP).enumerate().filter_map(|(step, part)| {
+            let first = part.iter().position(|created| *created)?;
+            let last = part.iter().rposition(|created| *created)?;
+            Some(((step * TABLE_STEP + first) as u32, part[first..=last].iter().map(owner).collect()))
+        });
+        parts.collect()
     }
 }
 
@@ -315,7 +314,7 @@ async fn create(cluster: &Arc<Cluster>, image_id: &str, copies: u8, size: Option
 /// Whether there can be an image of that size.
 fn check_size(vdi: &Vdi, size: u64) -> Result<()> {
     if is_birth_size(size) {
-        let message = format!("an image of {size} bytes cannot be told from one that is just begun; add a byte");
+        let message = format!("no image can have exactly {size} bytes: a VDI of that size is one just begun");
         return Err(Error::new(Kind::NotSupported, message));
     }
     check_room(vdi, size)

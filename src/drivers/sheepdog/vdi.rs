@@ -2,7 +2,7 @@
 //! glance_store's `SheepdogImage` had them, each one exchange or a few; `delete` has its own file.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
@@ -26,6 +26,8 @@ pub struct Vdi {
     pub name: String,
     pub vid: u32,
     pub header: Header,
+    /// Objects that were to be created when the answer was lost: the daemon may create them yet.
+    doubtful: Mutex<Vec<u32>>,
 }
 
 /// How a part of an object is written.
@@ -76,7 +78,8 @@ impl Vdi {
             let message = format!("the daemon names VDI {vid:06x} for {name:?}, which is of {found:?}");
             return Err(Error::new(Kind::Failed, message));
         }
-        Ok(Arc::new(Vdi { cluster: cluster.clone(), name: name.to_owned(), vid, header }))
+        let (cluster, name) = (cluster.clone(), name.to_owned());
+        Ok(Arc::new(Vdi { cluster, name, vid, header, doubtful: Mutex::default() }))
     }
 
     /// A new VDI, empty and marked as incomplete.  Of several that create one name one succeeds.
@@ -177,7 +180,15 @@ impl Vdi {
             // A late second one would wipe what was written to the object since.
             Manner::Create => Request::create_object(oid, offset, copies, data).once(),
         };
-        self.cluster.call(&request, &NOWHERE).await?.success().map(drop)
+        let answer = self.cluster.call(&request, &NOWHERE).await;
+        if answer.is_err() && manner == Manner::Create {
+            self.doubtful().push(index);
+        }
+        answer?.success().map(drop)
+    }
+
+    pub fn doubtful(&self) -> MutexGuard<'_, Vec<u32>> {
+        self.doubtful.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The daemon would read and write beyond the end of an object as if nothing was wrong.

@@ -21,8 +21,12 @@ pub enum Action {
     Close,
     /// What is asked is done, then the connection closed after so many bytes of the answer.
     Cut(usize),
+    /// Another request is done first.
+    After(Box<Request>),
     /// The answer goes out changed.
     Change(fn(&mut Vec<u8>)),
+    /// The same, and nothing more is done for the connection.
+    Lie(fn(&mut Vec<u8>)),
 }
 
 /// Not Sheepdog's: tells how many requests were under way at a time at most, since that was asked last.
@@ -163,8 +167,13 @@ impl Shared {
             return Some((Answer::with_data(most.into_bytes()).to_bytes(request), false));
         }
         let execute = || self.cluster.lock().unwrap().execute(request).to_bytes(request);
-        match (self.script)(request) {
+        let action = (self.script)(request);
+        match action {
             Action::Answer => Some((execute(), false)),
+            Action::After(ref other) => {
+                self.cluster.lock().unwrap().execute(other);
+                Some((execute(), false))
+            }
             Action::Refuse(result) => Some((Answer::refused(result).to_bytes(request), false)),
             Action::Ignore => None,
             Action::Close => Some((Vec::new(), true)),
@@ -173,10 +182,10 @@ impl Shared {
                 bytes.truncate(length);
                 Some((bytes, true))
             }
-            Action::Change(change) => {
+            Action::Change(change) | Action::Lie(change) => {
                 let mut bytes = execute();
                 change(&mut bytes);
-                Some((bytes, false))
+                Some((bytes, matches!(action, Action::Lie(_))))
             }
         }
     }

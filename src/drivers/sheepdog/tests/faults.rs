@@ -1,5 +1,7 @@
 //! A daemon that breaks off, refuses, lies and is silent: one clear error each time, and nothing is left.
 
+use std::sync::Mutex;
+
 use super::*;
 
 /// With every request of an add, `action`; the cluster does the rest properly.
@@ -48,10 +50,10 @@ fn an_add_that_is_refused_in_any_phase_leaves_nothing() {
 #[test]
 fn an_add_that_is_lied_to_in_any_phase_leaves_nothing() {
     let lies: [(Deed, &str); 4] = [
-        (|| Action::Change(|bytes| bytes[8] ^= 0x80), "no request under way"),
-        (|| Action::Change(|bytes| bytes[1] ^= 1), "says it is one to"),
-        (|| Action::Change(|bytes| bytes[12..16].fill(0xFF)), "4294967295 bytes of data"),
-        (|| Action::Change(|bytes| bytes[13] ^= 1), "bytes of data where"),
+        (|| Action::Lie(|bytes| bytes[8] ^= 0x80), "no request under way"),
+        (|| Action::Lie(|bytes| bytes[1] ^= 1), "says it is one to"),
+        (|| Action::Lie(|bytes| bytes[12..16].fill(0xFF)), "4294967295 bytes of data"),
+        (|| Action::Lie(|bytes| bytes[13] ^= 1), "bytes of data where"),
     ];
     for (lie, words) in lies {
         adds_that_fail(lie, |error| {
@@ -107,6 +109,29 @@ fn answers_cut_at_any_byte_are_errors() {
             held = std::mem::take(&mut *server.cluster());
         }
     }
+}
+
+/// A request that was lost may be done all the same, and later.
+#[test]
+fn an_object_that_comes_into_being_after_its_connection_broke_is_removed() {
+    let lost: Arc<Mutex<Option<Request>>> = Arc::default();
+    let (kept, seen) = (lost.clone(), AtomicUsize::new(0));
+    let server = Server::scripted(small(), move |request| match request.opcode() {
+        0x01 => {
+            *kept.lock().unwrap() = Some(Request { header: request.header, data: request.data.clone() });
+            Action::Close
+        }
+        // The second removal is one of an object that was not there at the first.
+        0x04 if seen.fetch_add(1, Ordering::SeqCst) == 1 => {
+            Action::After(Box::new(Request { header: kept.lock().unwrap().as_ref().unwrap().header, data: vec![1] }))
+        }
+        _ => Action::Answer,
+    });
+    let driver = driver_at(server.port(), Settings { retries: 3, ..settings() });
+    let error = driver.add(&Operation::default(), "late", None, pieces_of(b"late", 4)).err().unwrap();
+    assert_broken_off(error);
+    assert!(lost.lock().unwrap().is_some());
+    assert_eq!(server.cluster().listing(), "");
 }
 
 #[test]

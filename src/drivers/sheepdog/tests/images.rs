@@ -145,6 +145,19 @@ fn old_daemons_free_the_objects_themselves() {
     assert_eq!(server.cluster().listing(), "");
 }
 
+/// Release 0.9 counts references, but does not tell so.
+#[test]
+fn daemons_in_between_are_found_out() {
+    let server = Server::scripted(small(), |request| match request.opcode() {
+        0x18 => Action::Refuse(0x05),
+        _ => Action::Answer,
+    });
+    let driver = driver_at(server.port(), settings());
+    let location = driver.add_bytes("between", &image(3 * MIB));
+    driver.delete(&Operation::default(), &location).unwrap();
+    assert_eq!(server.cluster().listing(), "");
+}
+
 #[test]
 fn a_loser_of_a_race_leaves_the_winner_alone() {
     let server = Server::start(small());
