@@ -127,6 +127,13 @@ static int64_t read_and_cancel(void *source, uint8_t *buf, size_t len)
     return count;
 }
 
+static void *cancel_at_container(void *user)
+{
+    faults_await(faults, "container");
+    gs_cancel_trigger(cancel);
+    return user;
+}
+
 static void failures(void)
 {
     const struct {
@@ -157,6 +164,51 @@ static void failures(void)
         gs_cancel_free(cancel);
         faults_clear(faults);
     }
+}
+
+/* Cancelled while the container that was made for the image is not known to be there yet. */
+static void cancelled_beginnings(void)
+{
+    check_context("an add that is cancelled while its container is made");
+    gs_registry  *reg = tenants(NULL, NULL);
+    struct source source = { .data = data, .len = LARGE };
+    gs_image     *image = NULL;
+    gs_opts       opts = on_behalf_of_user();
+    opts.cancel = cancel = gs_cancel_new();
+    faults_rule(faults, "PUT swift:*_beginning 1 hold=container at=answer");
+    pthread_t thread = start(cancel_at_container, NULL);
+    FAILS(GS_CANCELLED, gs_add(default_store(reg), "beginning", LARGE, source_read, &source, &opts, &image, ERR));
+    join(thread);
+    faults_release(faults, "container");
+    CHECK_STR(before, holdings());
+    check_no_trusts();
+    gs_registry_free(reg);
+    gs_cancel_free(cancel);
+    faults_clear(faults);
+}
+
+/* What a killed add leaves goes with the next delete, although there is no image. */
+static void empty_containers(void)
+{
+    check_context("the container of a killed add");
+    gs_registry *reg = tenants(NULL, NULL);
+    gs_opts      opts = on_behalf_of_user();
+    const char  *container = text("%s_killed", own_container());
+    const char  *storage = text("%s/v1/AUTH_%s", faults_url(faults, "swift"), swift("SWIFT_PROJECT_ID"));
+    struct reply reply = request_ok("PUT", text("%s/%s", storage, container), text("X-Auth-Token: %s\r\n", user.token), NULL, 0);
+    reply_free(&reply);
+    FAILS(GS_NOT_FOUND, gs_delete(default_store(reg), text("swift+%s/%s/killed", storage, container), &opts, ERR));
+    CHECK_STR(before, holdings());
+
+    check_context("a container that may not be deleted");
+    const char *uri = add(default_store(reg), "kept", 1000, &opts);
+    faults_rule(faults, "DELETE swift:*_kept 1- status=403");
+    OK(gs_delete(default_store(reg), uri, &opts, ERR));
+    faults_clear(faults);
+    FAILS(GS_NOT_FOUND, gs_delete(default_store(reg), uri, &opts, ERR));
+    CHECK_STR(before, holdings());
+    gs_registry_free(reg);
+    faults_clear(faults);
 }
 
 static void downloads(void)
@@ -190,6 +242,8 @@ int main(void)
     before = holdings();
     large_images();
     failures();
+    cancelled_beginnings();
+    empty_containers();
     downloads();
     free(data);
     faults_stop(faults);

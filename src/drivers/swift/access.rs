@@ -4,6 +4,7 @@
 //! location to that location's address; a user's token to the services of the user's catalogue.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::account::{Account, Address, AuthVersion, Credentials, usual_domain};
 use super::location::Via;
@@ -42,6 +43,9 @@ pub struct Access {
     uses_trusts: bool,
 }
 
+/// How long the end of an operation waits for that of its trust.
+const TRUST_END: Duration = Duration::from_secs(5);
+
 /// How long an operation may go on, as far as a user's token matters.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Span {
@@ -68,8 +72,8 @@ impl Drop for Trust {
                 delegation.end().await;
                 Ok(())
             };
-            // Whether that works is logged; the operation is over.
-            let _ = self.runtime.run(&Operation::default().cleanup(), end);
+            // What Keystone does not do in this time is done in the background; whether it works is logged.
+            let _ = self.runtime.run(&Operation::default().within(TRUST_END), end);
         }
     }
 }
@@ -294,7 +298,7 @@ fn leads_to(account: &Account, address: &Address) -> bool {
 fn path_of(url: &Url) -> String {
     let path = url.request_target();
     let path = path.trim_end_matches('/');
-    path.strip_suffix("/v3").unwrap_or(path).to_owned()
+    ["/v3", "/v2.0"].iter().find_map(|version| path.strip_suffix(version)).unwrap_or(path).to_owned()
 }
 
 fn bad_address(reason: &'static str) -> Error {

@@ -1,5 +1,8 @@
 //! The beginning of an add: where the image goes, that it is not there yet, and how it is sent.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::SwiftDriver;
 use super::access::{Granted, Span};
 use super::account::Address;
@@ -33,9 +36,20 @@ impl Addition<'_> {
         let claim = Claim::new(&self.driver.under_way, &container, self.image_id)?;
         let (Granted { storage, trust }, location) = self.place(op, &container)?;
         let destination = Destination::new(storage, container, self.image_id.to_owned())?;
-        let destination = self.clear(op, destination)?;
-        let upload = self.upload(op, destination, location, pool)?;
-        Ok(Box::new(Guarded::new(upload, (trust, claim))))
+        let (storage, container) = (destination.storage.clone(), destination.container.clone());
+        let makes_container = Arc::new(AtomicBool::new(false));
+        let begun = self
+            .clear(op, destination, makes_container.clone())
+            .and_then(|destination| self.upload(op, destination, location, pool));
+        if begun.is_err() && makes_container.load(Ordering::SeqCst) {
+            let leaving = async move {
+                storage.drop_container(&container).await;
+                Ok(())
+            };
+            // The add has failed for another reason.
+            let _ = self.driver.runtime.run(&op.cleanup(), leaving);
+        }
+        Ok(Box::new(Guarded::new(begun?, (trust, claim))))
     }
 
     fn upload(
@@ -84,7 +98,13 @@ impl Addition<'_> {
     }
 
     /// Makes sure that nothing is in the way of the image and that its container exists.
-    fn clear(&self, op: &Operation, mut destination: Destination) -> Result<Destination> {
+    /// Tells when it begins to make one for this image alone.
+    fn clear(
+        &self,
+        op: &Operation,
+        mut destination: Destination,
+        makes_container: Arc<AtomicBool>,
+    ) -> Result<Destination> {
         let (is_large, manifest) = (self.small_size().is_none(), self.writing.manifest);
         let creates_container = self.writing.creates_container;
         let is_for_tenants = self.driver.access.is_multi_tenant();
@@ -100,6 +120,7 @@ impl Addition<'_> {
             match (is_there, creates_container) {
                 (true, _) => {}
                 (false, true) => {
+                    makes_container.store(is_for_tenants, Ordering::SeqCst);
                     storage.create_container(container).await?;
                     destination.owns_container = is_for_tenants;
                 }

@@ -196,16 +196,19 @@ impl Driver for SwiftDriver {
         let (granted, parts) = self.reach(op, location, Span::Short)?;
         let SwiftLocation { via, container, object } = parts;
         let is_tenants = self.access.is_multi_tenant() && matches!(via, Via::Address(_));
+        let made_for = self.writing.as_ref().map(|writing| writing.naming.container_for(&object));
+        let owns_container = is_tenants && made_for.is_some_and(|name| name == container);
         let is_being_added = guarded::is_under_way(&self.under_way, &container, &object);
         self.runtime.run(op, async move {
             if is_being_added && granted.storage.look_at(&container, &object).await?.is_none() {
                 return Err(storage::not_found(&container, &object));
             }
-            delete::delete(&granted.storage, &container, &object).await?;
-            match is_tenants {
-                true => granted.storage.delete_empty_container(&container).await,
-                false => Ok(()),
+            let deleted = delete::delete(&granted.storage, &container, &object).await;
+            // Also after a killed add, of which there is no image.
+            if owns_container && deleted.as_ref().err().is_none_or(|error| error.kind() == Kind::NotFound) {
+                granted.storage.drop_container(&container).await;
             }
+            deleted
         })
     }
 

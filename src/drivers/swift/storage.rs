@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::location::{decoded, quoted};
 use crate::error::{Error, Kind, Result};
 use crate::http::{Client, Request, Response, Target, Url};
+use crate::log::{Level};
 
 pub const OBJECT_MANIFEST: HeaderName = HeaderName::from_static("x-object-manifest");
 const STATIC_LARGE_OBJECT: HeaderName = HeaderName::from_static("x-static-large-object");
@@ -129,6 +130,13 @@ impl Storage {
         }
     }
 
+    /// The same after what matters is done: that it does not work is logged.
+    pub async fn drop_container(&self, container: &str) {
+        if let Err(error) = self.delete_empty_container(container).await {
+            self.client.log().write(Level::Warn, "swift", format_args!("an empty container stays: {error}"));
+        }
+    }
+
     /// Sets headers of a container.
     pub async fn describe_container(&self, container: &str, headers: HeaderMap) -> Result<()> {
         let mut request = Request::post(Default::default()).repeatable();
@@ -157,8 +165,12 @@ impl Storage {
             if page.is_empty() {
                 return Ok(Some(all));
             }
-            if page.last().map(|last| &last.name) == all.last().map(|last| &last.name) {
-                let message = format!("the server's listing of the container {container} does not go on");
+            let is_next = |listed: &Listed| {
+                listed.name.starts_with(prefix) && all.last().is_none_or(|last| last.name < listed.name)
+            };
+            if !page.iter().all(is_next) {
+                let message =
+                    format!("the server's listing of the container {container} holds what was not asked for");
                 return Err(Error::new(Kind::Failed, message));
             }
             all.extend(page);
@@ -262,7 +274,6 @@ pub async fn refused(response: Response, doing: &str) -> Error {
     let error = response.into_error().await;
     let kind = match status {
         413 | 507 => Kind::StorageFull,
-        409 => Kind::Duplicate,
         498 => Kind::Unavailable,
         _ => error.kind(),
     };
