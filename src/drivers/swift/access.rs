@@ -17,6 +17,7 @@ use crate::error::{Error, Kind, Result};
 use crate::http::{Authorizer, Client, Scheme, Target, Url};
 use crate::identity::{Catalogue, Delegation, Interface, Service, Session, Sessions, UserToken};
 use crate::operation::{Context, Operation};
+use crate::secret::redact_uri;
 use crate::transfer::Runtime;
 
 /// A client, and the tokens that were had with it.
@@ -317,7 +318,7 @@ fn foreign_address(address: &Address) -> Error {
     };
     let message = format!(
         "the location has no credentials, and its address {scheme}://{} is none of the configured accounts': theirs do not go there",
-        address.text
+        redact_uri(&address.text)
     );
     Error::new(Kind::Forbidden, message)
 }

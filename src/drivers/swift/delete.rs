@@ -5,6 +5,7 @@ use http::header::ACCEPT;
 use serde_json::Value;
 
 use super::layout::{is_segment_of, segment_prefix};
+use super::leftovers;
 use super::storage::{Layout, Storage, not_found, refused};
 use super::together::{AT_A_TIME, each};
 use crate::error::{Error, Kind, Result};
@@ -34,10 +35,14 @@ pub async fn delete(storage: &Storage, container: &str, object: &str) -> Result<
 }
 
 async fn delete_leftovers(storage: &Storage, container: &str, object: &str) -> Result<()> {
-    delete_segments(storage, container, &segment_prefix(object), Some(object)).await
+    match leftovers::find(storage, container, object).await? {
+        Some(found) => remove_all(storage, container, found.left).await,
+        None => Ok(()),
+    }
 }
 
-/// Removes the segments of an image; where it is known by its id, no object that only begins like them.
+/// Removes the segments that a manifest names; where these are of the usual form, no object that only begins
+/// like them.
 async fn delete_segments(storage: &Storage, container: &str, prefix: &str, image_id: Option<&str>) -> Result<()> {
     let listed = storage.list(container, prefix).await?.unwrap_or_default();
     let names = listed.into_iter().map(|listed| listed.name);

@@ -1,9 +1,14 @@
 //! Where a new image goes: objects that are written once, and known again as one's own.
 
 use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{HeaderValue, IF_NONE_MATCH};
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
 
 use super::storage::{Object, Storage, UPLOAD_ID, etag_of, header, refused};
 use crate::error::{Error, Kind, Result};
@@ -11,6 +16,13 @@ use crate::http::{Payload, Request};
 
 /// How often an object is sent that the server has stored with another hash than it was sent with.
 const ATTEMPTS: usize = 3;
+
+/// How long an add that has failed waits for what it has sent.
+const LAST_PATIENCE: Duration = Duration::from_secs(2);
+
+/// The pauses before it looks again for what it has given up.
+const LAST_LOOKS: [Duration; 3] =
+    [Duration::from_millis(500), Duration::from_millis(1500), Duration::from_secs(3)];
 
 /// The place of one new image.
 pub struct Destination {
@@ -21,6 +33,7 @@ pub struct Destination {
     upload_id: HeaderValue,
     /// Whether the container was made for just this image.
     pub owns_container: bool,
+    under_way: Mutex<JoinSet<()>>,
 }
 
 impl Destination {
@@ -28,11 +41,26 @@ impl Destination {
         // A new RandomState is seeded by the system.
         let random = || RandomState::new().hash_one(0);
         let upload_id = header(&format!("{:016x}{:016x}", random(), random()))?;
-        Ok(Destination { storage, container, image_id, upload_id, owns_container: false })
+        Ok(Destination { storage, container, image_id, upload_id, owns_container: false, under_way: Mutex::default() })
     }
 
     /// Stores an object of which the server has none yet; returns the hash that the server has of it.
-    pub async fn put(&self, name: &str, query: &str, mut request: Request) -> Result<String> {
+    ///
+    /// It goes on when nobody waits for it any more, until `settle`: a server may store what it has got after
+    /// the connection is gone, and after it was looked for in vain.
+    pub async fn put(self: &Arc<Self>, name: &str, query: &str, request: Request) -> Result<String> {
+        let (destination, name, query) = (self.clone(), name.to_owned(), query.to_owned());
+        let (tell, told) = oneshot::channel();
+        {
+            let mut under_way = self.lock();
+            while under_way.try_join_next().is_some() {}
+            // Nobody may be interested any more.
+            under_way.spawn(async move { drop(tell.send(destination.store(&name, &query, request).await)) });
+        }
+        told.await.unwrap_or_else(|_| Err(Error::new(Kind::Bug, "a request of an upload was lost")))
+    }
+
+    async fn store(&self, name: &str, query: &str, mut request: Request) -> Result<String> {
         request = request.with(IF_NONE_MATCH, HeaderValue::from_static("*")).with(UPLOAD_ID, self.upload_id.clone());
         let response = self.storage.send(&[&self.container, name], query, request).await?;
         match response.status {
@@ -48,8 +76,30 @@ impl Destination {
         }
     }
 
+    /// Waits a little for what is on its way, and gives up the rest; removes what this add has stored, and again
+    /// where something was given up that the server may still store.
+    pub async fn clean_up<F>(self: &Arc<Self>, remove: impl Fn(Arc<Self>) -> F) -> Result<()>
+    where
+        F: Future<Output = Result<()>>,
+    {
+        let mut under_way = std::mem::take(&mut *self.lock());
+        let ended = async { while under_way.join_next().await.is_some() {} };
+        let is_settled = timeout(LAST_PATIENCE, ended).await.is_ok();
+        under_way.shutdown().await;
+        remove(self.clone()).await?;
+        for pause in LAST_LOOKS.iter().filter(|_| !is_settled) {
+            sleep(*pause).await;
+            remove(self.clone()).await?;
+        }
+        self.leave().await
+    }
+
+    fn lock(&self) -> MutexGuard<'_, JoinSet<()>> {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Stores what is held, again where the server has got something else.
-    pub async fn put_checked(&self, name: &str, chunks: Vec<Bytes>, md5: &str) -> Result<()> {
+    pub async fn put_checked(self: &Arc<Self>, name: &str, chunks: Vec<Bytes>, md5: &str) -> Result<()> {
         let payload = Payload::held(chunks);
         for attempt in 1.. {
             let stored = self.put(name, "", Request::put(payload.clone())).await?;
@@ -83,7 +133,7 @@ impl Destination {
     }
 
     /// Goes, when all objects of this add are gone.
-    pub async fn leave(&self) -> Result<()> {
+    async fn leave(&self) -> Result<()> {
         match self.owns_container {
             true => self.storage.delete_empty_container(&self.container).await,
             false => Ok(()),

@@ -37,19 +37,41 @@ const PUT_LIST: &str = "?multipart-manifest=put";
 /// The longest answer of a server about itself.
 const MAX_INFO: usize = 1 << 20;
 
-/// Makes sure that the manifest will bring together just what was stored; returns what a list has to name.
+/// What the manifest will bring together.
+pub struct Contents {
+    /// What a list has to name; nothing where the names of the segments tell.
+    members: Vec<Member>,
+    size: u64,
+}
+
+/// Makes sure that the manifest will bring together just what was stored.
 pub async fn prepare(
     manifest: Manifest,
-    destination: Arc<Destination>,
-    stored: Vec<Listed>,
-) -> Result<Vec<Member>> {
-    check_own(&destination, &stored).await?;
-    match manifest {
-        Manifest::Dynamic if stored.is_empty() => Ok(Vec::new()),
-        Manifest::Dynamic => check_listing(&destination, &stored).await.map(|()| Vec::new()),
+    destination: &Arc<Destination>,
+    stored: &[Listed],
+) -> Result<Contents> {
+    check_own(destination, stored).await?;
+    let members = match manifest {
         // The server compares every segment with the list.
-        Manifest::Static => put_sublists(&destination, stored.iter().map(Member::segment).collect()).await,
+        Manifest::Static => put_sublists(destination, stored.iter().map(Member::segment).collect()).await?,
+        Manifest::Dynamic if stored.is_empty() => Vec::new(),
+        Manifest::Dynamic => check_listing(destination, stored).await.map(|()| Vec::new())?,
+    };
+    Ok(Contents { members, size: stored.iter().map(|segment| segment.size).sum() })
+}
+
+/// Stores the manifest, and with it the image.
+pub async fn publish(manifest: Manifest, destination: &Arc<Destination>, contents: &Contents) -> Result<()> {
+    let image_id = &destination.image_id;
+    match manifest {
+        Manifest::Dynamic => put_dynamic(destination).await?,
+        Manifest::Static if !contents.members.is_empty() => {
+            put_list(destination, image_id, &contents.members).await?;
+        }
+        // There is no list of nothing.
+        Manifest::Static => drop(destination.put(image_id, "", Request::put(Payload::default())).await?),
     }
+    check_image(manifest, destination, contents).await
 }
 
 /// Swift lets two writers of a name at the same time both go ahead, and keeps one: another add of the image
@@ -69,22 +91,6 @@ async fn check_own(destination: &Arc<Destination>, stored: &[Listed]) -> Result<
     .await
 }
 
-/// Stores the manifest, and with it the image.
-pub async fn publish(manifest: Manifest, destination: &Destination, members: &[Member]) -> Result<()> {
-    let image_id = &destination.image_id;
-    match manifest {
-        Manifest::Dynamic => put_dynamic(destination).await,
-        // There is no list of nothing.
-        Manifest::Static if members.is_empty() => {
-            destination.put(image_id, "", Request::put(Payload::default())).await.map(drop)
-        }
-        Manifest::Static => {
-            put_list(destination, image_id, members).await?;
-            check_static(destination, members.iter().map(|member| member.size).sum()).await
-        }
-    }
-}
-
 /// Removes the lists of segments that this add has stored below its list.
 pub async fn remove_sublists(destination: &Destination) -> Result<()> {
     for number in 1.. {
@@ -98,11 +104,31 @@ pub async fn remove_sublists(destination: &Destination) -> Result<()> {
 }
 
 /// No hash goes with it: servers disagree on the hash of a manifest.
-async fn put_dynamic(destination: &Destination) -> Result<()> {
-    let Destination { container, image_id, .. } = destination;
+async fn put_dynamic(destination: &Arc<Destination>) -> Result<()> {
+    let Destination { container, image_id, .. } = &**destination;
     let value = manifest_value(container, &segment_prefix(image_id))?;
     let request = Request::put(Payload::default()).with(OBJECT_MANIFEST, value);
     destination.put(image_id, "", request).await.map(drop)
+}
+
+/// A segment may have been lost since it was looked for, and a server that does not know lists stores the
+/// list itself as the image.
+async fn check_image(manifest: Manifest, destination: &Destination, contents: &Contents) -> Result<()> {
+    let Destination { storage, container, image_id, .. } = destination;
+    let (size, is_list) = (contents.size, manifest == Manifest::Static && !contents.members.is_empty());
+    let image = storage.look_at(container, image_id).await?.ok_or_else(|| lost(container, image_id))?;
+    if is_list && image.layout != Layout::Static {
+        let message = "the server does not make one image of a list of segments: set swift_store_manifest to dlo";
+        return Err(Error::new(Kind::Failed, message));
+    }
+    match image.size {
+        Some(found) if found != size => Err(Error::new(
+            Kind::Failed,
+            format!("{size} bytes were stored, but the image {container}/{image_id} has {found}: segments were lost"),
+        )),
+        // The server does not add up very many segments.
+        _ => Ok(()),
+    }
 }
 
 async fn check_listing(destination: &Destination, stored: &[Listed]) -> Result<()> {
@@ -132,7 +158,7 @@ async fn check_listing(destination: &Destination, stored: &[Listed]) -> Result<(
 }
 
 fn lost(container: &str, name: &str) -> Error {
-    let message = format!("the segment {container}/{name} was stored, but is not there any more");
+    let message = format!("{container}/{name} was stored, but is not there any more");
     Error::new(Kind::Failed, message)
 }
 
@@ -164,15 +190,14 @@ fn compare<'a>(stored: &'a [Listed], listed: &'a [Listed]) -> Comparison<'a> {
 }
 
 /// One entry of a list.
-#[derive(Clone)]
-pub struct Member {
+struct Member {
     name: String,
     size: u64,
     hash: Option<String>,
 }
 
 /// Of more segments than one list takes, stores lists: the image's list names these.
-async fn put_sublists(destination: &Destination, mut members: Vec<Member>) -> Result<Vec<Member>> {
+async fn put_sublists(destination: &Arc<Destination>, mut members: Vec<Member>) -> Result<Vec<Member>> {
     let most = max_segments(&destination.storage).await;
     let mut number = 0;
     while members.len() > most {
@@ -203,23 +228,10 @@ impl Member {
     }
 }
 
-async fn put_list(destination: &Destination, name: &str, members: &[Member]) -> Result<()> {
+async fn put_list(destination: &Arc<Destination>, name: &str, members: &[Member]) -> Result<()> {
     let entries: Vec<Value> = members.iter().map(|member| member.entry(&destination.container)).collect();
     let body = Bytes::from(Value::from(entries).to_string());
     destination.put(name, PUT_LIST, Request::put(Payload::held(vec![body]))).await.map(drop)
-}
-
-/// A server that does not know lists stores the list itself as the image.
-async fn check_static(destination: &Destination, size: u64) -> Result<()> {
-    let Destination { storage, container, image_id, .. } = destination;
-    let image = storage.look_at(container, image_id).await?;
-    match image {
-        Some(image) if image.layout == Layout::Static && image.size == Some(size) => Ok(()),
-        _ => Err(Error::new(
-            Kind::Failed,
-            "the server does not make one image of a list of segments: set swift_store_manifest to dlo",
-        )),
-    }
 }
 
 /// How many segments the server takes in one list; it need not say.

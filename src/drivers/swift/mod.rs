@@ -3,7 +3,7 @@
 //! | file | what it knows |
 //! |---|---|
 //! | `options` `ini` `references` `account` | what a configuration says of accounts and of storing |
-//! | `location` `containers` `layout` | the names of things: URIs, containers, segments |
+//! | `location` `containers` `layout` `leftovers` | the names of things: URIs, containers, segments |
 //! | `access` `traced` | who is asked with which right for what a location names |
 //! | `storage` | the requests of Swift's API |
 //! | `addition` `destination` `whole` `segmented` `manifest` | storing an image |
@@ -20,6 +20,7 @@ mod destination;
 mod guarded;
 mod ini;
 mod layout;
+mod leftovers;
 mod location;
 mod manifest;
 mod options;

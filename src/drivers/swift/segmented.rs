@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::delete::remove_all;
 use super::destination::Destination;
-use super::layout::{Plan, is_segment_of, segment_name, segment_prefix};
-use super::manifest::{self, Manifest, Member};
+use super::layout::{Plan, segment_name};
+use super::leftovers;
+use super::manifest::{self, Contents, Manifest};
 use super::storage::{Layout, Listed};
 use super::together::{AT_A_TIME, each};
 use crate::driver::{Stored, Upload};
@@ -24,8 +25,8 @@ pub struct SegmentedUpload {
     segments: Arc<Segments>,
     /// None once all segments are stored, or none shall be any more.
     uploader: Option<PartUploader<Segments>>,
-    /// What a list of segments has to name.
-    members: Vec<Member>,
+    /// Once it is prepared.
+    contents: Option<Contents>,
 }
 
 /// The segments of one image.
@@ -67,7 +68,7 @@ impl SegmentedUpload {
             manifest,
             segments,
             uploader: Some(uploader),
-            members: Vec::new(),
+            contents: None,
         }
     }
 }
@@ -76,19 +77,20 @@ impl SegmentedUpload {
 /// would become a part of it.  None: there is no such container.
 pub async fn clear_way(destination: &Destination, manifest: Manifest) -> Result<Option<()>> {
     let Destination { storage, container, image_id, .. } = destination;
-    let Some(found) = storage.list(container, &segment_prefix(image_id)).await? else {
+    let Some(found) = leftovers::find(storage, container, image_id).await? else {
         return Ok(None);
     };
-    let (left, others): (Vec<Listed>, Vec<Listed>) =
-        found.into_iter().partition(|listed| is_segment_of(image_id, &listed.name));
-    if let (Manifest::Dynamic, Some(other)) = (manifest, others.first()) {
+    if let (Manifest::Dynamic, Some(other)) = (manifest, found.others.first()) {
         let message = format!(
-            "the object {container}/{} would become a part of the image, as its name begins like those of the image's segments: set swift_store_manifest to slo",
-            other.name
+            "the object {container}/{other} would become a part of the image, as its name begins like those of the image's segments: set swift_store_manifest to slo"
         );
         return Err(Error::new(Kind::Duplicate, message));
     }
-    remove_all(storage, container, left.into_iter().map(|listed| listed.name).collect()).await?;
+    // Another add may just have come to its end.
+    if !found.left.is_empty() && storage.look_at(container, image_id).await?.is_some() {
+        return Err(destination.duplicate(image_id));
+    }
+    remove_all(storage, container, found.left).await?;
     Ok(Some(()))
 }
 
@@ -109,24 +111,26 @@ impl Upload for SegmentedUpload {
         };
         let stored = uploader.finish(op)?;
         let (destination, manifest) = (self.destination.clone(), self.manifest);
-        let prepare = async move { manifest::prepare(manifest, destination, stored).await };
-        self.members = self.runtime.run(op, prepare)?;
+        let prepare = async move { manifest::prepare(manifest, &destination, &stored).await };
+        self.contents = Some(self.runtime.run(op, prepare)?);
         Ok(())
     }
 
     fn publish(&mut self, op: &Operation) -> Result<Stored> {
+        let contents = self.contents.take();
+        let contents = contents.ok_or_else(|| Error::new(Kind::Bug, "an image is published unprepared"))?;
         let (destination, manifest) = (self.destination.clone(), self.manifest);
-        let members = std::mem::take(&mut self.members);
-        self.runtime.run(op, async move { manifest::publish(manifest, &destination, &members).await })?;
+        self.runtime.run(op, async move { manifest::publish(manifest, &destination, &contents).await })?;
         Ok(Stored { location: self.location.clone(), metadata: Default::default() })
     }
 
     fn abort(&mut self, op: &Operation) -> Result<()> {
-        // Ends the uploads that are under way.
         self.uploader = None;
         let (destination, manifest) = (self.destination.clone(), self.manifest);
         let begun = self.segments.begun.load(Ordering::SeqCst);
-        self.runtime.run(op, async move { remove(destination, manifest, begun).await })
+        self.runtime.run(op, async move {
+            destination.clean_up(|destination| remove(destination, manifest, begun)).await
+        })
     }
 }
 
@@ -147,6 +151,5 @@ async fn remove(destination: Arc<Destination>, manifest: Manifest, begun: u64) -
         let (destination, name) = (destination.clone(), segment_name(image_id, number));
         async move { destination.remove_own(&name).await }
     })
-    .await?;
-    destination.leave().await
+    .await
 }

@@ -53,7 +53,7 @@ impl Upload for HeldUpload {
         Some(self.keeper.digests().clone())
     }
 
-    /// The image is right and complete here, and this may take its time.
+    /// The image is complete and right here.  Swift shows it as soon as it is stored, and that takes its time.
     fn prepare(&mut self, op: &Operation) -> Result<()> {
         let parts = self.keeper.finish(op)?;
         let digests = self.keeper.digests().clone();
@@ -144,6 +144,7 @@ impl Upload for StreamedUpload {
         Ok(())
     }
 
+    /// Sends what was kept back.
     fn publish(&mut self, op: &Operation) -> Result<Stored> {
         if let Some(last) = self.last.take() {
             self.feed(op, last)?;
@@ -152,8 +153,7 @@ impl Upload for StreamedUpload {
         drop(feed);
         let stored = task.join(op)?;
         let digests = self.digests.clone();
-        let md5 = self.runtime.run(op, async move { digests.wait(1).await })?;
-        let md5 = Hex::encode(&md5);
+        let md5 = Hex::encode(&self.runtime.run(op, async move { digests.wait(1).await })?);
         if !stored.is_empty() && stored != md5.as_str() {
             return Err(self.destination.corrupt(&self.destination.image_id, &stored, md5.as_str()));
         }
@@ -171,7 +171,9 @@ impl Upload for StreamedUpload {
 fn remove(runtime: &Runtime, op: &Operation, destination: &Arc<Destination>) -> Result<()> {
     let destination = destination.clone();
     runtime.run(op, async move {
-        destination.remove_own(&destination.image_id).await?;
-        destination.leave().await
+        let remove = |destination: Arc<Destination>| async move {
+            destination.remove_own(&destination.image_id).await
+        };
+        destination.clean_up(remove).await
     })
 }
