@@ -268,7 +268,9 @@ impl Cluster {
             return Answer::refused(NO_OBJ);
         };
         let lost = inode.write(request.offset(), &request.data);
-        self.let_go(lost);
+        if self.config.counts_references {
+            self.let_go(lost);
+        }
         Answer::default()
     }
 

@@ -114,23 +114,28 @@ fn answers_cut_at_any_byte_are_errors() {
 /// A request that was lost may be done all the same, and later.
 #[test]
 fn an_object_that_comes_into_being_after_its_connection_broke_is_removed() {
-    let lost: Arc<Mutex<Option<Request>>> = Arc::default();
-    let (kept, seen) = (lost.clone(), AtomicUsize::new(0));
+    let lost: Mutex<Option<[u8; 48]>> = Mutex::default();
     let server = Server::scripted(small(), move |request| match request.opcode() {
         0x01 => {
-            *kept.lock().unwrap() = Some(Request { header: request.header, data: request.data.clone() });
+            *lost.lock().unwrap() = Some(request.header);
             Action::Close
         }
-        // The second removal is one of an object that was not there at the first.
-        0x04 if seen.fetch_add(1, Ordering::SeqCst) == 1 => {
-            Action::After(Box::new(Request { header: kept.lock().unwrap().as_ref().unwrap().header, data: vec![1] }))
-        }
+        // By then all the objects that were there have been removed.
+        0x17 => Action::After(Box::new(Request { header: lost.lock().unwrap().unwrap(), data: vec![1] })),
         _ => Action::Answer,
     });
-    let driver = driver_at(server.port(), Settings { retries: 3, ..settings() });
+    let driver = driver_at(server.port(), Settings { retries: 1, ..settings() });
     let error = driver.add(&Operation::default(), "late", None, pieces_of(b"late", 4)).err().unwrap();
     assert_broken_off(error);
-    assert!(lost.lock().unwrap().is_some());
+    assert_eq!(server.cluster().listing(), "");
+}
+
+#[test]
+fn a_name_whose_creation_lost_its_answer_is_not_taken_for_anothers() {
+    let server = Server::scripted(small(), on(0, || Action::Cut(0)));
+    let driver = driver_at(server.port(), Settings { retries: 2, ..settings() });
+    let error = driver.add(&Operation::default(), "own", None, Vec::new()).err().unwrap();
+    assert_broken_off(error);
     assert_eq!(server.cluster().listing(), "");
 }
 

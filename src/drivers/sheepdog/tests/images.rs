@@ -145,6 +145,40 @@ fn old_daemons_free_the_objects_themselves() {
     assert_eq!(server.cluster().listing(), "");
 }
 
+/// Later ones say that they have deleted what they have not.
+#[test]
+fn the_table_is_wiped_before_a_vdi_is_deleted() {
+    let deletions = Arc::new(AtomicUsize::new(0));
+    let counted = deletions.clone();
+    let server = Server::scripted(small(), move |request| {
+        counted.fetch_add(usize::from(request.opcode() == 0x17), Ordering::SeqCst);
+        Action::Answer
+    });
+    let driver = driver_at(server.port(), settings());
+    let location = driver.add_bytes("wiped", &image(2 * MIB));
+    driver.delete(&Operation::default(), &location).unwrap();
+    assert_eq!(deletions.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn no_more_is_under_way_than_its_memory_holds() {
+    let many = Settings { connections: 8, ..settings() };
+    let (op, data) = (Operation::default(), image(6 * MIB));
+    let adding = Server::slow(small(), Duration::from_millis(1), 1);
+    let driver = driver_at(adding.port(), many.clone());
+    // Eight buffers: two for a request, and two of these under way.
+    let pool = Pool::new(&op, 100_000, 800_000);
+    driver.add_with(&op, "memory", None, pieces_of(&data, 100_000), &pool).unwrap();
+    assert!(adding.most_under_way() <= 2, "{}", adding.most_under_way());
+
+    let reading = Server::slow(small(), Duration::from_millis(1), 1);
+    *reading.cluster() = std::mem::take(&mut *adding.cluster());
+    let driver = driver_at(reading.port(), many);
+    // Ten buffers, and half of them for reads.
+    assert!(driver.get(&driver.location("memory")).unwrap() == data);
+    assert!(reading.most_under_way() <= 5, "{}", reading.most_under_way());
+}
+
 /// Release 0.9 counts references, but does not tell so.
 #[test]
 fn daemons_in_between_are_found_out() {
