@@ -39,12 +39,10 @@ class Stream:
         return piece
 
     def has_ended(self):
-        """Whether the other side has hung up while we were busy."""
-        readable, _, _ = select.select([self.connection], [], [], 0)
-        try:
-            return bool(readable) and not self.connection.recv(1, socket.MSG_PEEK)
-        except OSError:
-            return True
+        """Whether the other side has hung up while we were busy, whatever it sent before that."""
+        poll = select.poll()
+        poll.register(self.connection, select.POLLRDHUP)
+        return bool(poll.poll(0))
 
     def close(self):
         try:

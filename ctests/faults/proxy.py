@@ -195,11 +195,12 @@ class Exchange:
     def _forward(self, request):
         for header in self.rule.actions.get("request-header", []):
             request.set(*header.split(": ", 1) if ": " in header else (header.rstrip(":"), ""))
+        body = self._body(request)
         self.upstream = Stream(socket.create_connection(self.server))
         self.upstream.send(request.head())
         left = self.rule.one("cut-request")
         left = None if left is None else int(left)
-        for piece in request.body(self.client):
+        for piece in body:
             self._note(piece)
             if left is not None and len(piece) > left:
                 self.upstream.send(request.wrapped(piece[:left]))
@@ -209,6 +210,15 @@ class Exchange:
         if left is not None:
             raise Closed
         self.upstream.send(request.ending())
+
+    def _body(self, request):
+        """Of a request that was held, all of it before the server sees any: its client may be gone by now."""
+        if self.rule.one("at") != "request":
+            return request.body(self.client)
+        pieces = list(request.body(self.client))
+        if self.client.has_ended():
+            raise Closed
+        return pieces
 
     def _relay(self, answer, method):
         for header in self.rule.actions.get("answer-header", []):

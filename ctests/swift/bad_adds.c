@@ -1,0 +1,223 @@
+/* Adds on bad days: servers that refuse, answer wrong things, break off or fall
+ * silent. What passes is overcome; what stays is one clear error, after which
+ * the account holds exactly what it held before. */
+#include "account.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { LEN = 3 * UNIT + 5, OVERCOME = -1, EITHER = -2 };
+
+static struct account account;
+static const char    *container;
+static struct faults *faults;
+static uint8_t       *data;
+
+struct bad_day {
+    const char *why;
+    int         wanted; /* a status, OVERCOME or EITHER */
+    int         http_status;
+    const char *rules[2]; /* @ stands for the image's id */
+};
+
+/* Images in segments. Two retries are made. */
+static const struct bad_day segmented[] = {
+    { "a segment is answered 503 once", OVERCOME, 0, { "PUT */@-00002 1 status=503 body=busy" } },
+    { "a segment is answered 500 twice", OVERCOME, 0, { "PUT */@-00002 1-2 status=500" } },
+    { "every segment is answered 503 once", OVERCOME, 0, { "PUT */@-0000[13] 1-2 status=503", "PUT */@-0000[24] 1-2 status=503" } },
+    { "a segment is answered 429 with Retry-After", OVERCOME, 0, { "PUT */@-00001 1 status=429 header=\"Retry-After: 1\"" } },
+    { "a segment is answered 408", OVERCOME, 0, { "PUT */@-00004 1 status=408" } },
+    { "a segment is answered 498", OVERCOME, 0, { "PUT */@-00004 1 status=498" } },
+    { "a segment is refused before it is sent", OVERCOME, 0, { "PUT */@-00002 1 status=503 early=1" } },
+    { "the connection is cut as a segment begins", OVERCOME, 0, { "PUT */@-00001 1 cut=request" } },
+    { "the connection is cut in a segment", OVERCOME, 0, { "PUT */@-00002 1-2 cut-request=500000" } },
+    { "the connection is cut after a segment's last byte", OVERCOME, 0, { "PUT */@-00004 1 cut-request=5" } },
+    { "a segment's answer is lost", OVERCOME, 0, { "PUT */@-00003 1 cut=answer" } },
+    { "the manifest is answered 503 once", OVERCOME, 0, { "PUT */@ 1 status=503" } },
+    { "the manifest's answer is lost", OVERCOME, 0, { "PUT */@ 1 cut=answer" } },
+    { "the token ends in mid-upload", OVERCOME, 0, { "PUT */@-00003 1 request-header=\"X-Auth-Token: ended\"" } },
+    { "the token ends before the manifest", OVERCOME, 0, { "PUT */@ 1 request-header=\"X-Auth-Token: ended\"" } },
+    { "Keystone is answered 503 once", OVERCOME, 0, { "POST keystone:* 1 status=503" } },
+    { "Keystone's answer is lost", OVERCOME, 0, { "POST keystone:* 1 cut=answer" } },
+    { "a segment is answered 507 twice", EITHER, 0, { "PUT */@-00002 1-2 status=507" } },
+    { "a segment's answer has a wrong ETag once", EITHER, 0, { "PUT */@-00002 1 answer-header=\"Etag: 0123456789abcdef0123456789abcdef\"" } },
+    { "a segment is answered 422 once", EITHER, 0, { "PUT */@-00002 1 status=422" } },
+
+    { "a segment is too large for the account", GS_STORAGE_FULL, 413, { "PUT */@-00002 * status=413" } },
+    { "the manifest is too large for the account", GS_STORAGE_FULL, 413, { "PUT */@ * status=413" } },
+    { "the server has no room", GS_STORAGE_FULL, 507, { "PUT */@-00003 * status=507" } },
+    { "a segment is forbidden", GS_FORBIDDEN, 403, { "PUT */@-00002 * status=403" } },
+    { "the manifest is forbidden", GS_FORBIDDEN, 403, { "PUT */@ * status=403" } },
+    { "no token is good enough", GS_NOT_AUTHENTICATED, 401, { "PUT */@-0000* * request-header=\"X-Auth-Token: bad\"" } },
+    { "Keystone refuses", GS_NOT_AUTHENTICATED, 401, { "POST keystone:* * status=401" } },
+    { "Keystone is away", GS_UNAVAILABLE, 0, { "* keystone:* * cut=request" } },
+    { "Keystone is overloaded", GS_UNAVAILABLE, 503, { "* keystone:* * status=503" } },
+    { "Keystone talks nonsense", GS_FAILED, 0, { "POST keystone:* * answer-body=\"{\\\"token\\\": []}\"" } },
+    { "Keystone gives no token", GS_FAILED, 0, { "POST keystone:* * answer-header=X-Subject-Token:" } },
+    { "a segment is answered 503 for ever", GS_UNAVAILABLE, 503, { "PUT */@-00002 * status=503" } },
+    { "a segment is answered 500 for ever", GS_UNAVAILABLE, 500, { "PUT */@-00002 * status=500" } },
+    { "the server is away but for the clean-up", GS_UNAVAILABLE, 0, { "PUT */@-00004 * cut=request" } },
+    { "a segment's answers are lost", GS_UNAVAILABLE, 0, { "PUT */@-00004 * cut=answer" } },
+    { "the manifest is answered 503 for ever", GS_UNAVAILABLE, 503, { "PUT */@ * status=503" } },
+    { "a segment is answered 422 for ever", GS_FAILED, 422, { "PUT */@-00002 * status=422" } },
+    { "a segment's answer has a wrong ETag", GS_FAILED, 0, { "PUT */@-00002 * answer-header=\"Etag: 0123456789abcdef0123456789abcdef\"" } },
+    { "the clean-up is answered 503 once", GS_STORAGE_FULL, 413, { "PUT */@-00004 * status=413", "DELETE */@-00001* 1 status=503" } },
+    { "the clean-up is cut once", GS_STORAGE_FULL, 413, { "PUT */@-00004 * status=413", "DELETE */@-00001* 1 cut=answer" } },
+    { "the clean-up's token has ended", GS_STORAGE_FULL, 413, { "PUT */@-00004 * status=413", "DELETE */@-00001* 1 request-header=\"X-Auth-Token: ended\"" } },
+};
+
+/* Images of one object. */
+static const struct bad_day plain[] = {
+    { "503 once", OVERCOME, 0, { "PUT */@ 1 status=503" } },
+    { "the connection is cut", OVERCOME, 0, { "PUT */@ 1 cut-request=5000" } },
+    { "the answer is lost", OVERCOME, 0, { "PUT */@ 1 cut=answer" } },
+    { "the token has ended", OVERCOME, 0, { "PUT */@ 1 request-header=\"X-Auth-Token: ended\"" } },
+    { "429 with Retry-After", OVERCOME, 0, { "PUT */@ 1 status=429 header=\"Retry-After: 1\"" } },
+    { "another has the id", GS_DUPLICATE, 0, { "PUT */@ * status=409" } },
+    { "another has the id just now", GS_DUPLICATE, 0, { "PUT */@ * status=412" } },
+    { "too large", GS_STORAGE_FULL, 413, { "PUT */@ * status=413" } },
+    { "forbidden", GS_FORBIDDEN, 403, { "PUT */@ * status=403" } },
+    { "503 for ever", GS_UNAVAILABLE, 503, { "PUT */@ * status=503" } },
+    { "another ETag", GS_FAILED, 0, { "PUT */@ * answer-header=\"Etag: 0123456789abcdef0123456789abcdef\"" } },
+    { "422", GS_FAILED, 422, { "PUT */@ * status=422" } },
+};
+
+/* A static manifest is put with a query. */
+static const char *with_id(const char *rule, const char *id, const char *manifest)
+{
+    const char *at = strchr(rule, '@');
+    bool        with_query = at && strncmp(rule, "PUT */@ ", 8) == 0 && strcmp(manifest, "slo") == 0;
+    return at ? text("%.*s%s%s%s", (int)(at - rule), rule, id, with_query ? "[?]*" : "", at + 1) : rule;
+}
+
+static gs_registry *registry(const char *manifest)
+{
+    return spoilt_registry(faults, container, SETTINGS({ "glance_store", "swift_store_retries", "2" },
+                                                       { "glance_store", "swift_store_manifest", manifest }));
+}
+
+static void check_outcome(gs_store *store, const struct bad_day *day, gs_status status, gs_image *image, size_t len, const char *before)
+{
+    gs_image_info info = GS_IMAGE_INFO_INIT;
+    if (day->wanted == OVERCOME)
+        CHECK_STR("GS_OK", status_name(status));
+    else if (day->wanted != EITHER)
+        CHECK_STR(status_name(day->wanted), status_name(status));
+    if (status == GS_OK) {
+        gs_image_get_info(image, &info);
+        check_image(store, info.uri, data, len);
+        OK(gs_delete(store, info.uri, NULL, ERR));
+    } else {
+        CHECK(image == NULL);
+        CHECK_LACKS("demopass", failure.message);
+        if (day->http_status)
+            CHECK_INT(day->http_status, failure.http_status);
+    }
+    faults_settle(faults);
+    CHECK_STR(before, contents(&account, container));
+}
+
+static void check_bad_day(const struct bad_day *day, size_t len, bool announced, const char *manifest)
+{
+    struct source source = { .data = data, .len = len, .piece = 65537 };
+    gs_image     *image = NULL;
+    const char   *id = new_id(), *before = contents(&account, container);
+    /* A store of its own: no token is left from the day before. */
+    gs_registry *reg = registry(manifest);
+    gs_store    *store = default_store(reg);
+    for (size_t i = 0; i < 2 && day->rules[i]; i++)
+        faults_rule(faults, "%s", with_id(day->rules[i], id, manifest));
+    check_context("%s, %zu bytes, %s, %s", day->why, len, announced ? "announced" : "not announced", manifest);
+    gs_status status = RETURNS(gs_add(store, id, announced ? len : GS_SIZE_UNKNOWN, source_read, &source, NULL, &image, ERR));
+    if (status == GS_OK)
+        faults_clear(faults);
+    check_outcome(store, day, status, image, len, before);
+    gs_image_free(image);
+    faults_clear(faults);
+    gs_registry_free(reg);
+}
+
+static void bad_days(void)
+{
+    for (size_t i = 0; i < sizeof segmented / sizeof *segmented; i++) {
+        bool announced = i % 2 == 0;
+        check_bad_day(&segmented[i], LEN, announced, "dlo");
+        if (!small_run())
+            check_bad_day(&segmented[i], LEN, !announced, "slo");
+    }
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
+        check_bad_day(&plain[i], 100000, true, "dlo");
+}
+
+/* ---- Others who work on the same account at the same time ------------------------------ */
+
+struct other { const char *id; void (*act)(const char *id); };
+
+static void *act_before_the_manifest(void *user)
+{
+    struct other *other = user;
+    faults_await(faults, "manifest");
+    other->act(other->id);
+    faults_release(faults, "manifest");
+    return NULL;
+}
+
+static void take_the_name(const char *id)
+{
+    put_object(&account, container, id, NULL, "another's", 9);
+}
+
+static void lose_a_segment(const char *id)
+{
+    delete_object(&account, container, text("%s-00002", id));
+}
+
+static void with_another(const char *manifest, const char *id, void (*act)(const char *id), gs_status *status)
+{
+    struct other  other = { .id = id, .act = act };
+    struct source source = { .data = data, .len = LEN };
+    gs_image     *image = NULL;
+    gs_registry  *reg = registry(manifest);
+    faults_rule(faults, "PUT */%s 1 hold=manifest at=request", id);
+    faults_rule(faults, "PUT */%s[?]* 1 hold=manifest at=request", id);
+    pthread_t thread = start(act_before_the_manifest, &other);
+    *status = RETURNS(gs_add(default_store(reg), id, LEN, source_read, &source, NULL, &image, ERR));
+    join(thread);
+    CHECK(image == NULL);
+    gs_image_free(image);
+    faults_clear(faults);
+    gs_registry_free(reg);
+}
+
+static void company(const char *manifest)
+{
+    gs_status   status;
+    const char *id = new_id();
+    check_context("another takes the id before the manifest is there, %s", manifest);
+    with_another(manifest, id, take_the_name, &status);
+    CHECK_STR("GS_DUPLICATE", status_name(status));
+    CHECK_STR(text("%s\n", id), names_in(&account, container));
+    struct reply reply = request_ok("GET", object_url(&account, container, id), account.header, NULL, 0);
+    CHECK_STR("another's", reply.body);
+    reply_free(&reply);
+    delete_object(&account, container, id);
+
+    check_context("a segment is lost before the manifest is there, %s", manifest);
+    with_another(manifest, new_id(), lose_a_segment, &status);
+    CHECK(status != GS_OK);
+    CHECK_STR("", names_in(&account, container));
+}
+
+int main(void)
+{
+    account = demo_account();
+    container = new_container(&account);
+    faults = swift_faults();
+    data = new_data(LEN, RANDOM_DATA);
+    bad_days();
+    company("dlo");
+    company("slo");
+    free(data);
+    faults_stop(faults);
+    return check_result();
+}

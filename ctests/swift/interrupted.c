@@ -1,0 +1,195 @@
+/* Calls that are cancelled, time out or are killed while a server keeps them
+ * waiting, in every phase: they end at once, and leave what was there before. */
+#include "account.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { LEN = 3 * UNIT + 5 };
+
+static struct account account;
+static const char    *container;
+static struct faults *faults;
+static uint8_t       *data;
+static gs_cancel     *token;
+
+static const char *const add_phases[] = {
+    "POST keystone:* 1 hold=here at=request",
+    "POST keystone:* 1 hold=here at=answer",
+    "PUT */@-00001 1 hold=here at=request",
+    "PUT */@-00001 1 hold=here at=answer",
+    "PUT */@-00004 1 hold=here at=request",
+    "PUT */@-00004 1 hold=here at=answer",
+    "PUT */@ 1 hold=here at=request",
+    "PUT */@ 1 hold=here at=answer",
+};
+
+static const char *const get_phases[] = {
+    "POST keystone:* 1 hold=here at=answer",
+    "GET */@* 1 hold=here at=request",
+    "GET */@* 1 hold=here at=answer",
+    "GET */@* 1 hold=here at=1500000",
+};
+
+static const char *with_id(const char *rule, const char *id)
+{
+    const char *at = strchr(rule, '@');
+    return at ? text("%.*s%s%s", (int)(at - rule), rule, id, at + 1) : rule;
+}
+
+static gs_registry *registry(const char *manifest)
+{
+    return spoilt_registry(faults, container, SETTINGS({ "glance_store", "swift_store_manifest", manifest }));
+}
+
+static void *cancel_there(void *user)
+{
+    (void)user;
+    faults_await(faults, "here");
+    gs_cancel_trigger(token);
+    return NULL;
+}
+
+static void cancelled_adds(const char *manifest)
+{
+    for (size_t i = 0; i < sizeof add_phases / sizeof *add_phases; i++) {
+        struct source source = { .data = data, .len = LEN };
+        gs_registry  *reg = registry(manifest);
+        gs_image     *image = NULL;
+        gs_opts       opts = GS_OPTS_INIT;
+        const char   *id = new_id(), *before = contents(&account, container);
+        check_context("an add cancelled at %s, %s", add_phases[i], manifest);
+        faults_rule(faults, "%s", with_id(add_phases[i], id));
+        /* A static manifest has a query. */
+        faults_rule(faults, "PUT */%s[?]* 1 hold=%s at=%s", id, strstr(add_phases[i], "*/@ ") ? "here" : "nowhere",
+                    strstr(add_phases[i], "at=") + 3);
+        opts.cancel = token = gs_cancel_new();
+        MUST(token != NULL);
+        pthread_t thread = start(cancel_there, NULL);
+        FAILS(GS_CANCELLED, gs_add(default_store(reg), id, LEN, source_read, &source, &opts, &image, ERR));
+        join(thread);
+        CHECK(image == NULL);
+        /* What was on its way to the server arrives or not; then all is as before. */
+        faults_clear(faults);
+        CHECK_STR(before, contents(&account, container));
+        gs_cancel_free(token);
+        gs_registry_free(reg);
+    }
+}
+
+static void overdue_adds(void)
+{
+    for (size_t i = 2; i < sizeof add_phases / sizeof *add_phases; i++) {
+        struct source source = { .data = data, .len = LEN };
+        gs_registry  *reg = registry("dlo");
+        gs_image     *image = NULL;
+        gs_opts       opts = GS_OPTS_INIT;
+        const char   *id = new_id(), *before = contents(&account, container);
+        check_context("an add whose time is up at %s", add_phases[i]);
+        faults_rule(faults, "%s", with_id(add_phases[i], id));
+        /* Held for ever: only the time limit ends it. */
+        opts.timeout_ms = 1500;
+        FAILS(GS_TIMEOUT, gs_add(default_store(reg), id, LEN, source_read, &source, &opts, &image, ERR));
+        CHECK(image == NULL);
+        faults_clear(faults);
+        CHECK_STR(before, contents(&account, container));
+        gs_registry_free(reg);
+    }
+}
+
+static void cancelled_gets(void)
+{
+    gs_registry *whole = swift_registry(container, NULL);
+    const char  *id = new_id(), *stored = try_add(default_store(whole), id, data, LEN, LEN, GS_OK);
+    const char  *uri = text("swift+http://demo%%3Ademo:demopass@%s/%s/%s", strstr(keystone_through(faults), "//") + 2, container, id);
+    for (size_t i = 0; i < sizeof get_phases / sizeof *get_phases; i++) {
+        gs_registry *reg = registry("dlo");
+        struct sink  sink = { 0 };
+        gs_opts      opts = GS_OPTS_INIT;
+        check_context("a get cancelled at %s", get_phases[i]);
+        faults_rule(faults, "%s", with_id(get_phases[i], id));
+        opts.cancel = token = gs_cancel_new();
+        MUST(token != NULL);
+        pthread_t thread = start(cancel_there, NULL);
+        FAILS(GS_CANCELLED, gs_get(default_store(reg), uri, sink_write, &sink, &opts, ERR));
+        join(thread);
+        CHECK(sink.len < LEN);
+        CHECK(sink.len == 0 || memcmp(data, sink.data, sink.len) == 0);
+        sink_free(&sink);
+        faults_clear(faults);
+        gs_cancel_free(token);
+        gs_registry_free(reg);
+    }
+    OK(gs_delete(default_store(whole), stored, NULL, ERR));
+    gs_registry_free(whole);
+}
+
+/* ---- Killed processes -------------------------------------------------------------------- */
+
+static void add_and_never_return(const char *id, const char *manifest)
+{
+    struct source source = { .data = data, .len = LEN };
+    gs_image     *image = NULL;
+    gs_registry  *reg = registry(manifest);
+    gs_status     status = RETURNS(gs_add(default_store(reg), id, LEN, source_read, &source, NULL, &image, ERR));
+    _exit(status == GS_OK ? 3 : 4);
+}
+
+/* Segments remain of a process that is killed while its last one is under way. */
+static void kill_an_adder(const char *id, const char *manifest)
+{
+    faults_rule(faults, "PUT */%s-00004 1 hold=here at=request", id);
+    fflush(NULL);
+    pid_t child = fork();
+    MUST(child >= 0);
+    if (child == 0)
+        add_and_never_return(id, manifest);
+    faults_await(faults, "here");
+    MUST(kill(child, SIGKILL) == 0);
+    CHECK_INT(128 + SIGKILL, wait_for(child));
+    faults_clear(faults);
+    CHECK_LACKS(text("%s\n", id), names_in(&account, container));
+}
+
+static void killed_adders(const char *manifest)
+{
+    const char *before = names_in(&account, container), *id = new_id();
+    check_context("a killed add, then one that succeeds, %s", manifest);
+    kill_an_adder(id, manifest);
+    gs_registry *reg = registry(manifest);
+    const char  *uri = try_add(default_store(reg), id, data, 2 * UNIT, 2 * UNIT, GS_OK);
+    CHECK_STR(text("%s%s\n%s-00001\n%s-00002\n", before, id, id, id), names_in(&account, container));
+    check_image(default_store(reg), uri, data, 2 * UNIT);
+    OK(gs_delete(default_store(reg), uri, NULL, ERR));
+    CHECK_STR(before, names_in(&account, container));
+
+    check_context("a killed add, then a delete, %s", manifest);
+    kill_an_adder(id, manifest);
+    FAILS(GS_NOT_FOUND, gs_delete(default_store(reg), uri, NULL, ERR));
+    CHECK_STR(before, names_in(&account, container));
+
+    check_context("a killed add, then one that fails, %s", manifest);
+    kill_an_adder(id, manifest);
+    try_add(default_store(reg), id, data, 2 * UNIT, 2 * UNIT + 1, GS_SIZE_MISMATCH);
+    CHECK_STR(before, names_in(&account, container));
+    gs_registry_free(reg);
+}
+
+int main(void)
+{
+    account = demo_account();
+    container = new_container(&account);
+    faults = swift_faults();
+    data = new_data(LEN, RANDOM_DATA);
+    killed_adders("dlo");
+    killed_adders("slo");
+    cancelled_adds("dlo");
+    cancelled_adds("slo");
+    overdue_adds();
+    cancelled_gets();
+    free(data);
+    faults_stop(faults);
+    return check_result();
+}

@@ -1,0 +1,338 @@
+/* swift_store_multi_tenant: each image in a container of its own, in the account
+ * of the user on whose behalf the call runs; trusts; access lists. */
+#include "account.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct account account;
+static struct faults *faults;
+
+#define MULTI_TENANT { "glance_store", "swift_store_multi_tenant", "true" }, \
+                     { "glance_store", "swift_store_create_container_on_put", "true" }, \
+                     { "glance_store", "swift_store_user", swift("SERVICE_USER") }, \
+                     { "glance_store", "swift_store_key", swift("SERVICE_KEY") }
+
+static gs_registry *tenants_registry(const struct setting *more)
+{
+    struct setting settings[16] = { MULTI_TENANT };
+    for (size_t i = 4; more && more->key; i++)
+        settings[i] = *more++;
+    return spoilt_registry(faults, "images", settings);
+}
+
+static const char *catalogue(const char *url)
+{
+    return text("[{\"type\":\"identity\",\"name\":\"keystone\",\"endpoints\":[]},{\"type\":\"object-store\",\"name\":\"swift\","
+                "\"endpoints\":[{\"region\":\"RegionOne\",\"publicURL\":\"%s\",\"internalURL\":\"%s\",\"adminURL\":\"%s\"}]}]",
+                url, url, url);
+}
+
+/* The demo user with a catalogue that leads to its account through the proxy. */
+static gs_context demo_context(void)
+{
+    gs_context context = GS_CONTEXT_INIT;
+    context.user_id = swift("USER_ID");
+    context.project_id = swift("PROJECT_ID");
+    context.auth_token = account.token;
+    context.service_catalog_json = catalogue(text("%s/v1/AUTH_%s", faults_url(faults, "swift"), swift("PROJECT_ID")));
+    return context;
+}
+
+static const char *add_for(gs_registry *reg, const gs_context *context, const char *id, const void *data, size_t len, gs_status wanted)
+{
+    struct source source = { .data = data, .len = len };
+    gs_image     *image = NULL;
+    gs_image_info info = GS_IMAGE_INFO_INIT;
+    gs_opts       opts = GS_OPTS_INIT;
+    opts.context = context;
+    GIVES(wanted, gs_add(default_store(reg), id, len, source_read, &source, &opts, &image, ERR));
+    gs_image_get_info(image, &info);
+    const char *uri = image ? text("%s", info.uri) : NULL;
+    gs_image_free(image);
+    return uri;
+}
+
+static void check_for(gs_registry *reg, const gs_context *context, const char *uri, const void *data, size_t len)
+{
+    struct sink sink = { 0 };
+    uint64_t    size = 0;
+    gs_opts     opts = GS_OPTS_INIT;
+    opts.context = context;
+    if (OK(gs_get_size(default_store(reg), uri, &opts, &size, ERR)))
+        CHECK_SIZE(len, size);
+    if (OK(gs_get(default_store(reg), uri, sink_write, &sink, &opts, ERR)))
+        CHECK_BYTES(data, len, sink.data, sink.len);
+    sink_free(&sink);
+}
+
+static void delete_for(gs_registry *reg, const gs_context *context, const char *uri)
+{
+    gs_opts opts = GS_OPTS_INIT;
+    opts.context = context;
+    OK(gs_delete(default_store(reg), uri, &opts, ERR));
+}
+
+/* ---- Images and containers ------------------------------------------------------------- */
+
+static void whole_life(size_t len, const struct setting *more)
+{
+    gs_registry *reg = tenants_registry(more);
+    gs_context   context = demo_context();
+    uint8_t     *data = new_data(len, RANDOM_DATA);
+    const char  *id = new_id(), *container = text("images_%s", id);
+    check_context("an image of %zu bytes in its owner's account", len);
+    const char *uri = add_for(reg, &context, id, data, len, GS_OK);
+    CHECK_STR(text("swift+%s/v1/AUTH_%s/%s/%s", faults_url(faults, "swift"), swift("PROJECT_ID"), container, id), uri);
+    CHECK(container_exists(&account, container));
+    check_for(reg, &context, uri, data, len);
+    add_for(reg, &context, id, "abc", 3, GS_DUPLICATE);
+    check_for(reg, &context, uri, data, len);
+    delete_for(reg, &context, uri);
+    CHECK(!container_exists(&account, container));
+    free(data);
+    gs_registry_free(reg);
+    faults_clear(faults);
+}
+
+/* What others keep in the container stays, and the container with it. */
+static void containers_in_use(void)
+{
+    gs_registry *reg = tenants_registry(NULL);
+    gs_context   context = demo_context();
+    const char  *id = new_id(), *container = text("images_%s", id);
+    check_context("a container that others use");
+    const char *uri = add_for(reg, &context, id, "abc", 3, GS_OK);
+    put_object(&account, container, "mine", NULL, "x", 1);
+    delete_for(reg, &context, uri);
+    CHECK_STR("mine\n", names_in(&account, container));
+    delete_object(&account, container, "mine");
+    struct reply reply = request_ok("DELETE", object_url(&account, container, ""), account.header, NULL, 0);
+    reply_free(&reply);
+    gs_registry_free(reg);
+    faults_clear(faults);
+}
+
+/* ---- Contexts ---------------------------------------------------------------------------- */
+
+static const struct { const char *region, *type, *interface, *host; } endpoints[] = {
+    { "RegionOne", "object-store", "publicURL", "public" },
+    { "RegionOne", "object-store", "internalURL", "internal" },
+    { "RegionOne", "object-store", "adminURL", "admin" },
+    { "WestCarolina", "object-store", "publicURL", "west" },
+    { "RegionOne", "toy-store", "publicURL", "toys" },
+    { "Atlantis", "object-store", "publicURL", NULL },
+    { "RegionOne", "shoe-store", "publicURL", NULL },
+};
+
+/* Hosts stand for the endpoints: the one that is chosen is where the proxy is. */
+static const char *catalogue_with(const char *host)
+{
+    static const char *const hosts[] = { "public", "internal", "admin", "west", "toys" };
+    const char              *urls[5];
+    for (size_t i = 0; i < 5; i++)
+        urls[i] = host && strcmp(host, hosts[i]) == 0 ? text("%s/v1/AUTH_%s", faults_url(faults, "swift"), swift("PROJECT_ID"))
+                                                     : "http://127.0.0.1:9/v1/nowhere";
+    return text("[{\"type\":\"toy-store\",\"name\":\"t\",\"endpoints\":[{\"region\":\"RegionOne\",\"publicURL\":\"%s\"}]},"
+                "{\"type\":\"object-store\",\"name\":\"s\",\"endpoints\":[{\"region\":\"WestCarolina\",\"publicURL\":\"%s\"},"
+                "{\"region\":\"RegionOne\",\"publicURL\":\"%s\",\"internalURL\":\"%s\",\"adminURL\":\"%s\"}]}]",
+                urls[4], urls[3], urls[0], urls[1], urls[2]);
+}
+
+static void chosen_endpoints(void)
+{
+    for (size_t i = 0; i < sizeof endpoints / sizeof *endpoints; i++) {
+        gs_registry *reg = tenants_registry(SETTINGS({ "glance_store", "swift_store_region", endpoints[i].region },
+                                                     { "glance_store", "swift_store_service_type", endpoints[i].type },
+                                                     { "glance_store", "swift_store_endpoint_type", endpoints[i].interface },
+                                                     { "glance_store", "swift_store_retries", "0" }));
+        gs_context context = demo_context();
+        context.service_catalog_json = catalogue_with(endpoints[i].host);
+        check_context("region %s, type %s, interface %s", endpoints[i].region, endpoints[i].type, endpoints[i].interface);
+        const char *uri = add_for(reg, &context, new_id(), "abc", 3, endpoints[i].host ? GS_OK : GS_NO_ENDPOINT);
+        if (uri)
+            delete_for(reg, &context, uri);
+        gs_registry_free(reg);
+    }
+    faults_clear(faults);
+}
+
+static void incomplete_contexts(void)
+{
+    gs_registry *reg = tenants_registry(NULL);
+    static const char *const nonsense[] = { NULL, "", "{}", "[", "[1]", "[{\"type\":7}]", "[]" };
+    check_context("no context");
+    struct source source = { .data = (const uint8_t *)"abc", .len = 3 };
+    gs_image     *image = NULL;
+    CHECK(RETURNS(gs_add(default_store(reg), new_id(), 3, source_read, &source, NULL, &image, ERR)) != GS_OK);
+    gs_context context = demo_context();
+    context.auth_token = NULL;
+    check_context("no token");
+    gs_opts opts = GS_OPTS_INIT;
+    opts.context = &context;
+    CHECK(RETURNS(gs_add(default_store(reg), new_id(), 3, source_read, &source, &opts, &image, ERR)) != GS_OK);
+    for (size_t i = 0; i < sizeof nonsense / sizeof *nonsense; i++) {
+        context = demo_context();
+        context.service_catalog_json = nonsense[i];
+        check_context("the catalogue %s", nonsense[i] ? nonsense[i] : "NULL");
+        CHECK(RETURNS(gs_add(default_store(reg), new_id(), 3, source_read, &source, &opts, &image, ERR)) != GS_OK);
+        CHECK_LACKS(account.token, failure.message);
+    }
+    CHECK_INT(0, faults_count(faults, "swift ", ""));
+    gs_registry_free(reg);
+    faults_clear(faults);
+}
+
+/* A location's storage URL counts, whatever account the reader's catalogue leads to; yet a token goes
+ * nowhere but to the servers of its user's catalogue. */
+static void other_users(void)
+{
+    gs_registry   *reg = tenants_registry(NULL), *plain = swift_registry("unused", NULL);
+    gs_context     context = demo_context(), other = demo_context(), stranger = demo_context();
+    struct account others = keystone_account(swift("OTHER_USER"), swift("OTHER_KEY"), swift("OTHER_STORAGE_URL"));
+    const char    *const readers[] = { swift("OTHER_PROJECT_ID"), NULL };
+    gs_opts        opts = GS_OPTS_INIT;
+    uint64_t       size = 4711;
+    check_context("a user of another project");
+    other.auth_token = others.token;
+    other.user_id = "somebody";
+    other.project_id = swift("OTHER_PROJECT_ID");
+    other.service_catalog_json = catalogue(text("%s/v1/AUTH_%s", faults_url(faults, "swift"), swift("OTHER_PROJECT_ID")));
+    stranger.auth_token = "invalid";
+    const char *uri = add_for(reg, &context, new_id(), "abc", 3, GS_OK);
+    opts.context = &other;
+    FAILS(GS_FORBIDDEN, gs_get_size(default_store(reg), uri, &opts, &size, ERR));
+    opts.context = &stranger;
+    FAILS(GS_NOT_AUTHENTICATED, gs_get_size(default_store(reg), uri, &opts, &size, ERR));
+    opts.context = &context;
+    OK(gs_set_acls(default_store(reg), uri, false, readers, NULL, &opts, ERR));
+    check_for(reg, &other, uri, "abc", 3);
+    stranger.service_catalog_json = catalogue("http://127.0.0.1:9/v1/elsewhere");
+    stranger.auth_token = account.token;
+    opts.context = &stranger;
+    unsigned asked = faults_count(faults, "swift ", "");
+    FAILS(GS_FORBIDDEN, gs_get_size(default_store(reg), uri, &opts, &size, ERR));
+    CHECK_INT((int)asked, (int)faults_count(faults, "swift ", ""));
+    opts.context = &other;
+    FAILS(GS_FORBIDDEN, gs_delete(default_store(reg), uri, &opts, ERR));
+    delete_for(reg, &context, uri);
+    gs_registry_free(plain);
+    gs_registry_free(reg);
+    faults_clear(faults);
+}
+
+/* Locations with credentials of their own are read without anybody's token. */
+static void single_tenant_locations(void)
+{
+    gs_registry *reg = tenants_registry(NULL);
+    const char  *container = new_container(&account);
+    check_context("a location with credentials");
+    put_object(&account, container, "image", NULL, "abc", 3);
+    check_image(default_store(reg), text("swift+http://demo%%3Ademo:demopass@%s/%s/image", strstr(swift("KEYSTONE_URL"), "//") + 2, container), "abc", 3);
+    gs_registry_free(reg);
+    faults_clear(faults);
+}
+
+/* ---- Access lists -------------------------------------------------------------------------------- */
+
+static void access_lists(void)
+{
+    static const struct { bool is_public; const char *readers[3], *writers[3], *read, *write; } lists[] = {
+        { true, { "matt", NULL }, { NULL }, "*:*", "boss:*" },
+        { false, { "matt", "mark", NULL }, { "frank", "jim", NULL }, "matt:*,mark:*", "frank:*,jim:*,boss:*" },
+        { false, { NULL }, { NULL }, "", "boss:*" },
+    };
+    gs_registry *reg = tenants_registry(SETTINGS({ "glance_store", "swift_store_admin_tenants", "boss" }));
+    gs_context   context = demo_context();
+    gs_opts      opts = GS_OPTS_INIT;
+    const char  *id = new_id(), *uri = add_for(reg, &context, id, "abc", 3, GS_OK);
+    opts.context = &context;
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        check_context("access list %zu", i);
+        OK(gs_set_acls(default_store(reg), uri, lists[i].is_public, lists[i].readers, lists[i].writers, &opts, ERR));
+        struct reply reply = request_ok("HEAD", object_url(&account, text("images_%s", id), ""), account.header, NULL, 0);
+        CHECK_STR(lists[i].read, reply_header(&reply, "X-Container-Read"));
+        CHECK_STR(lists[i].write, reply_header(&reply, "X-Container-Write"));
+        reply_free(&reply);
+    }
+    delete_for(reg, &context, uri);
+    check_context("access lists of what is not there");
+    FAILS(GS_NOT_FOUND, gs_set_acls(default_store(reg), uri, true, NULL, NULL, &opts, ERR));
+    gs_registry_free(reg);
+
+    check_context("access lists of a single tenant");
+    const char *container = new_container(&account);
+    reg = swift_registry(container, NULL);
+    uri = try_add(default_store(reg), new_id(), "abc", 3, 3, GS_OK);
+    FAILS(GS_NOT_SUPPORTED, gs_set_acls(default_store(reg), uri, true, NULL, NULL, NULL, ERR));
+    OK(gs_delete(default_store(reg), uri, NULL, ERR));
+    gs_registry_free(reg);
+    faults_clear(faults);
+}
+
+/* ---- Trusts ------------------------------------------------------------------------------------------ */
+
+static void trusts(void)
+{
+    gs_registry *reg = tenants_registry(NULL);
+    gs_context   context = demo_context();
+    uint8_t     *data = new_data(3 * UNIT, RANDOM_DATA);
+    check_context("a trust for a large image");
+    const char *uri = add_for(reg, &context, new_id(), data, 3 * UNIT, GS_OK);
+    CHECK_INT(1, faults_count(faults, "keystone POST /v3/OS-TRUST/trusts 201", swift("USER_ID")));
+    CHECK_INT(1, faults_count(faults, "keystone DELETE /v3/OS-TRUST/trusts/", ""));
+    CHECK_INT(0, faults_count(faults, "swift PUT", swift("SERVICE_KEY")));
+    check_for(reg, &context, uri, data, 3 * UNIT);
+    delete_for(reg, &context, uri);
+    faults_clear(faults);
+
+    check_context("no trust for a small image");
+    uri = add_for(reg, &context, new_id(), "abc", 3, GS_OK);
+    CHECK_INT(0, faults_count(faults, "keystone ", "OS-TRUST"));
+    delete_for(reg, &context, uri);
+    faults_clear(faults);
+
+    check_context("no trust where Keystone refuses it");
+    faults_rule(faults, "POST *OS-TRUST* * status=403");
+    uri = add_for(reg, &context, new_id(), data, 3 * UNIT, GS_OK);
+    CHECK(faults_count(faults, "swift PUT", account.token) >= 4);
+    delete_for(reg, &context, uri);
+    faults_clear(faults);
+
+    check_context("a trust is deleted after a failure");
+    const char *id = new_id();
+    faults_rule(faults, "PUT */%s-00002 * status=413", id);
+    add_for(reg, &context, id, data, 3 * UNIT, GS_STORAGE_FULL);
+    CHECK_INT((int)faults_count(faults, "keystone POST /v3/OS-TRUST/trusts 201", ""),
+              (int)faults_count(faults, "keystone DELETE /v3/OS-TRUST/trusts/", ""));
+    faults_clear(faults);
+    gs_registry_free(reg);
+
+    check_context("no trusts by option");
+    reg = tenants_registry(SETTINGS({ "glance_store", "swift_store_use_trusts", "false" }));
+    uri = add_for(reg, &context, new_id(), data, 3 * UNIT, GS_OK);
+    CHECK_INT(0, faults_count(faults, "keystone ", ""));
+    delete_for(reg, &context, uri);
+    faults_clear(faults);
+    free(data);
+    gs_registry_free(reg);
+}
+
+int main(void)
+{
+    account = demo_account();
+    faults = swift_faults();
+    whole_life(100, NULL);
+    whole_life(2 * UNIT + 7, NULL);
+    whole_life(2 * UNIT + 7, SETTINGS({ "glance_store", "swift_store_manifest", "slo" }));
+    whole_life(10, SETTINGS({ "glance_store", "swift_store_multiple_containers_seed", "2" }));
+    containers_in_use();
+    chosen_endpoints();
+    incomplete_contexts();
+    other_users();
+    single_tenant_locations();
+    access_lists();
+    trusts();
+    faults_stop(faults);
+    return check_result();
+}
