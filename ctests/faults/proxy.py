@@ -265,9 +265,9 @@ class Exchange:
             raise Closed
 
     def _stop(self, stop, cut):
+        self._hold(str(stop))
         if cut is not None and int(cut) == stop:
             raise Closed
-        self._hold(str(stop))
 
 
 def serve_connection(faults, name, server, client):

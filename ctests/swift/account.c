@@ -4,13 +4,6 @@
 #include <string.h>
 #include <unistd.h>
 
-const char *swift(const char *name)
-{
-    const char *value = getenv(text("SWIFT_%s", name));
-    MUST(value != NULL);
-    return value;
-}
-
 /* ---- Accounts --------------------------------------------------------------------- */
 
 /* A text as it stands in JSON. */
@@ -30,7 +23,7 @@ struct account keystone_account(const char *user, const char *key, const char *s
                             "\"password\":%s,\"domain\":{\"id\":\"default\"}}}},\"scope\":{\"project\":{\"name\":\"%.*s\","
                             "\"domain\":{\"id\":\"default\"}}}}}",
                             quoted(colon + 1), quoted(key), (int)(colon - user), user);
-    struct reply reply = request_ok("POST", text("%s/auth/tokens", swift("KEYSTONE_URL")),
+    struct reply reply = request_ok("POST", text("%s/auth/tokens", swift("SWIFT_KEYSTONE_URL")),
                                     "Content-Type: application/json\r\n", body, strlen(body));
     struct account account = { .storage = storage, .token = reply_header(&reply, "X-Subject-Token") };
     account.header = text("X-Auth-Token: %s\r\n", account.token);
@@ -40,13 +33,13 @@ struct account keystone_account(const char *user, const char *key, const char *s
 
 struct account demo_account(void)
 {
-    return keystone_account(swift("USER"), swift("KEY"), swift("STORAGE_URL"));
+    return keystone_account(swift("SWIFT_USER"), swift("SWIFT_KEY"), swift("SWIFT_STORAGE_URL"));
 }
 
 struct account v1_account(void)
 {
-    const char    *headers = text("X-Auth-User: %s\r\nX-Auth-Key: %s\r\n", swift("V1_USER"), swift("V1_KEY"));
-    struct reply   reply = request_ok("GET", swift("V1_URL"), headers, NULL, 0);
+    const char    *headers = text("X-Auth-User: %s\r\nX-Auth-Key: %s\r\n", swift("SWIFT_V1_USER"), swift("SWIFT_V1_KEY"));
+    struct reply   reply = request_ok("GET", swift("SWIFT_V1_URL"), headers, NULL, 0);
     struct account account = { .storage = reply_header(&reply, "X-Storage-Url"),
                                .token = reply_header(&reply, "X-Auth-Token") };
     account.header = text("X-Auth-Token: %s\r\n", account.token);
@@ -179,16 +172,16 @@ static struct settings keystone_settings(const char *container)
 {
     struct settings settings = { 0 };
     append(&settings, SETTINGS({ GROUP, "stores", "swift" }, { GROUP, "default_store", "swift" },
-                               { GROUP, "swift_store_auth_address", swift("KEYSTONE_URL") },
-                               { GROUP, "swift_store_user", swift("USER") },
-                               { GROUP, "swift_store_key", swift("KEY") },
+                               { GROUP, "swift_store_auth_address", swift("SWIFT_KEYSTONE_URL") },
+                               { GROUP, "swift_store_user", swift("SWIFT_USER") },
+                               { GROUP, "swift_store_key", swift("SWIFT_KEY") },
                                { GROUP, "swift_store_container", container },
                                { GROUP, "swift_store_large_object_size", "1" },
                                { GROUP, "swift_store_large_object_chunk_size", "1" }));
     return settings;
 }
 
-gs_registry *swift_registry(const char *container, const struct setting *more)
+gs_registry *registry_in(const char *container, const struct setting *more)
 {
     struct settings settings = keystone_settings(container);
     append(&settings, more);
@@ -206,27 +199,11 @@ gs_registry *v1_registry(const char *container, const struct setting *more)
 {
     struct settings settings = keystone_settings(container);
     append(&settings, SETTINGS({ GROUP, "swift_store_auth_version", "1" },
-                               { GROUP, "swift_store_auth_address", swift("V1_URL") },
-                               { GROUP, "swift_store_user", swift("V1_USER") },
-                               { GROUP, "swift_store_key", swift("V1_KEY") }));
+                               { GROUP, "swift_store_auth_address", swift("SWIFT_V1_URL") },
+                               { GROUP, "swift_store_user", swift("SWIFT_V1_USER") },
+                               { GROUP, "swift_store_key", swift("SWIFT_V1_KEY") }));
     append(&settings, more);
     return registry_of(settings.all);
-}
-
-static const char *address_of(const char *url)
-{
-    const char *address = strstr(url, "://") + 3;
-    return text("%.*s", (int)strcspn(address, "/"), address);
-}
-
-struct faults *swift_faults(void)
-{
-    return faults_start(text("swift=%s", address_of(swift("URL"))), text("keystone=%s", address_of(swift("KEYSTONE_URL"))), NULL);
-}
-
-const char *keystone_through(const struct faults *faults)
-{
-    return text("%s/v3", faults_url(faults, "keystone"));
 }
 
 gs_registry *spoilt_registry(const struct faults *faults, const char *container, const struct setting *more)

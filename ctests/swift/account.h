@@ -1,16 +1,12 @@
-/* account.h - what the tests of the swift driver share: the servers of
- * ctests/servers/swift, accounts on them as they really are, and stores. */
+/* account.h - accounts of Swift as they really are, behind the library's back,
+ * and stores whose images lie in them. */
 #ifndef ACCOUNT_H
 #define ACCOUNT_H
 
-#include "faults.h"
-#include "request.h"
+#include "swift.h"
 
 /* The unit of the options for sizes, and so the size of a segment here. */
 enum { UNIT = 1024000 };
-
-/* What ctests/servers/swift assigned to SWIFT_NAME. */
-const char *swift(const char *name);
 
 /* ---- The account behind the library's back ------------------------------------ */
 
@@ -46,18 +42,14 @@ struct reply head_object(const struct account *account, const char *container, c
 /* ---- Stores ---------------------------------------------------------------------- */
 
 /* One swift store, the default: user demo of Keystone, segments of one UNIT, `container`; then `settings`. */
-gs_registry *swift_registry(const char *container, const struct setting *settings);
+gs_registry *registry_in(const char *container, const struct setting *settings);
 /* The same with the user of TempAuth. */
 gs_registry *v1_registry(const char *container, const struct setting *settings);
 /* How opening it ends; `failure` says why it does not. */
 gs_status    try_swift(const char *container, const struct setting *settings);
 
-/* A proxy in front of both: "swift" and "keystone". */
-struct faults *swift_faults(void);
-/* Keystone's URL by way of the proxy. */
-const char    *keystone_through(const struct faults *faults);
-/* A store that talks to both through the proxy. */
-gs_registry   *spoilt_registry(const struct faults *faults, const char *container, const struct setting *settings);
+/* A store that talks to both servers through the proxy. */
+gs_registry *spoilt_registry(const struct faults *faults, const char *container, const struct setting *settings);
 
 /* An id that no image of any test has. */
 const char *new_id(void);

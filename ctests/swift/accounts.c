@@ -56,7 +56,7 @@ static void file_sections(void)
         char section[512];
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-        snprintf(section, sizeof section, sections[i].section, swift("KEYSTONE_URL"));
+        snprintf(section, sizeof section, sections[i].section, swift("SWIFT_KEYSTONE_URL"));
 #pragma GCC diagnostic pop
         gs_registry *reg = file_registry_of(text("[ref1]\n%s[other]\nuser = a\n", section), NULL);
         const char  *id = new_id();
@@ -75,14 +75,14 @@ static void file_sections(void)
 /* A location's own domains count, not those of the default account. */
 static void domains(void)
 {
-    const char *url = swift("KEYSTONE_URL");
+    const char *url = swift("SWIFT_KEYSTONE_URL");
     const char *content = text("[ref1]\nuser = demo:demo\nkey = demopass\nauth_address = %s\n"
                                "[far]\nuser = far:traveller\nkey = travelpass\nauth_address = %s\n"
                                "user_domain_name = elsewhere\nproject_domain_name = elsewhere\n"
                                "[far-by-id]\nuser = far:traveller\nkey = travelpass\nauth_address = %s\n"
                                "user_domain_id = %s\nproject_domain_id = %s\n"
                                "[lost]\nuser = far:traveller\nkey = travelpass\nauth_address = %s\n",
-                               url, url, url, swift("DOMAIN_ID"), swift("DOMAIN_ID"), url);
+                               url, url, url, swift("SWIFT_DOMAIN_ID"), swift("SWIFT_DOMAIN_ID"), url);
     gs_registry *reg = file_registry_of(content, SETTINGS({ "glance_store", "default_swift_reference", "far" }));
     gs_registry *usual = file_registry_of(content, NULL);
     const char  *id = new_id();
@@ -101,8 +101,8 @@ static void domains(void)
 
 static void two_files(void)
 {
-    const char *good = accounts_file(text("[one]\nuser = demo:demo\nkey = demopass\nauth_address = %s\n", swift("KEYSTONE_URL")));
-    const char *poor = accounts_file(text("[two]\nuser = demo:demo\nkey = demopass\nauth_address = %s\n", swift("KEYSTONE_URL")));
+    const char *good = accounts_file(text("[one]\nuser = demo:demo\nkey = demopass\nauth_address = %s\n", swift("SWIFT_KEYSTONE_URL")));
+    const char *poor = accounts_file(text("[two]\nuser = demo:demo\nkey = demopass\nauth_address = %s\n", swift("SWIFT_KEYSTONE_URL")));
     gs_registry *reg = registry_of(SETTINGS({ "DEFAULT", "enabled_backends", "a:swift, b:swift" }, { "glance_store", "default_backend", "a" },
                                             { "a", "swift_store_config_file", good }, { "a", "default_swift_reference", "one" },
                                             { "b", "swift_store_config_file", poor }, { "b", "default_swift_reference", "two" },
@@ -133,14 +133,14 @@ static void whole_life(gs_registry *reg, const struct account *of)
 
 static void application_credentials(void)
 {
-    const char *id = swift("APPLICATION_CREDENTIAL_ID"), *secret = swift("APPLICATION_CREDENTIAL_SECRET");
+    const char *id = swift("SWIFT_APPLICATION_CREDENTIAL_ID"), *secret = swift("SWIFT_APPLICATION_CREDENTIAL_SECRET");
     check_context("an application credential of the options");
-    whole_life(swift_registry(container, SETTINGS({ "glance_store", "swift_store_application_credential_id", id },
+    whole_life(registry_in(container, SETTINGS({ "glance_store", "swift_store_application_credential_id", id },
                                                   { "glance_store", "swift_store_application_credential_secret", secret },
                                                   { "glance_store", "swift_store_user", "demo:nobody" })), &account);
     check_context("an application credential of a file, which goes before a user");
     whole_life(file_registry_of(text("[ref1]\nuser = demo:nobody\nkey = wrong\napplication_credential_id = %s\n"
-                                     "application_credential_secret = %s\nauth_address = %s\n", id, secret, swift("KEYSTONE_URL")), NULL), &account);
+                                     "application_credential_secret = %s\nauth_address = %s\n", id, secret, swift("SWIFT_KEYSTONE_URL")), NULL), &account);
 }
 
 static void version_1(void)
@@ -151,19 +151,19 @@ static void version_1(void)
     check_context("version 1 by options");
     whole_life(v1_registry(container, NULL), &v1);
     check_context("version 1 with a key of odd characters");
-    whole_life(v1_registry(container, SETTINGS({ "glance_store", "swift_store_user", swift("V1_ODD_USER") },
-                                               { "glance_store", "swift_store_key", swift("V1_ODD_KEY") })), &v1);
+    whole_life(v1_registry(container, SETTINGS({ "glance_store", "swift_store_user", swift("SWIFT_V1_ODD_USER") },
+                                               { "glance_store", "swift_store_key", swift("SWIFT_V1_ODD_KEY") })), &v1);
     check_context("version 1 by a file");
-    whole_life(file_registry_of(text("[ref1]\nauth_version = 1\nuser = %s\nkey = %s\nauth_address = %s\n", swift("V1_USER"),
-                                     swift("V1_KEY"), swift("V1_URL")), NULL), &v1);
+    whole_life(file_registry_of(text("[ref1]\nauth_version = 1\nuser = %s\nkey = %s\nauth_address = %s\n", swift("SWIFT_V1_USER"),
+                                     swift("SWIFT_V1_KEY"), swift("SWIFT_V1_URL")), NULL), &v1);
     check_context("version 1 with a wrong key");
     gs_registry *reg = v1_registry(container, SETTINGS({ "glance_store", "swift_store_key", "mistaken" }));
     try_add(default_store(reg), new_id(), "abc", 3, 3, GS_NOT_AUTHENTICATED);
     CHECK_LACKS("mistaken", failure.message);
     gs_registry_free(reg);
     check_context("version 1 with a user who may not");
-    reg = v1_registry(container, SETTINGS({ "glance_store", "swift_store_user", swift("V1_GUEST_USER") },
-                                          { "glance_store", "swift_store_key", swift("V1_GUEST_KEY") }));
+    reg = v1_registry(container, SETTINGS({ "glance_store", "swift_store_user", swift("SWIFT_V1_GUEST_USER") },
+                                          { "glance_store", "swift_store_key", swift("SWIFT_V1_GUEST_KEY") }));
     try_add(default_store(reg), new_id(), "abc", 3, 3, GS_FORBIDDEN);
     gs_registry_free(reg);
     container = kept;
@@ -183,8 +183,8 @@ static const struct { const char *region, *type, *interface, *account; } endpoin
 static void chosen_endpoints(void)
 {
     for (size_t i = 0; i < sizeof endpoints / sizeof *endpoints; i++) {
-        gs_registry *reg = swift_registry(container, SETTINGS({ "glance_store", "swift_store_user", swift("RESELLER_USER") },
-                                                              { "glance_store", "swift_store_key", swift("RESELLER_KEY") },
+        gs_registry *reg = registry_in(container, SETTINGS({ "glance_store", "swift_store_user", swift("SWIFT_RESELLER_USER") },
+                                                              { "glance_store", "swift_store_key", swift("SWIFT_RESELLER_KEY") },
                                                               { "glance_store", "swift_store_region", endpoints[i].region },
                                                               { "glance_store", "swift_store_service_type", endpoints[i].type },
                                                               { "glance_store", "swift_store_endpoint_type", endpoints[i].interface },
@@ -193,8 +193,8 @@ static void chosen_endpoints(void)
         check_context("region %s, type %s, interface %s", endpoints[i].region, endpoints[i].type, endpoints[i].interface);
         const char *uri = try_add(default_store(reg), id, "abc", 3, 3, endpoints[i].account ? GS_OK : GS_NO_ENDPOINT);
         if (uri) {
-            struct account where = keystone_account(swift("RESELLER_USER"), swift("RESELLER_KEY"),
-                                                    text("%s/v1/%s", swift("URL"), endpoints[i].account));
+            struct account where = keystone_account(swift("SWIFT_RESELLER_USER"), swift("SWIFT_RESELLER_KEY"),
+                                                    text("%s/v1/%s", swift("SWIFT_URL"), endpoints[i].account));
             CHECK_STR(text("%s\n", id), names_in(&where, container));
             OK(gs_delete(default_store(reg), uri, NULL, ERR));
             struct reply reply = request_ok("DELETE", object_url(&where, container, ""), where.header, NULL, 0);
@@ -209,8 +209,8 @@ static void chosen_endpoints(void)
 static void configured_endpoint(void)
 {
     check_context("an endpoint of the options");
-    whole_life(swift_registry(container, SETTINGS({ "glance_store", "swift_store_region", "Atlantis" },
-                                                  { "glance_store", "swift_store_endpoint", swift("STORAGE_URL") })), &account);
+    whole_life(registry_in(container, SETTINGS({ "glance_store", "swift_store_region", "Atlantis" },
+                                                  { "glance_store", "swift_store_endpoint", swift("SWIFT_STORAGE_URL") })), &account);
 }
 
 /* ---- Options ---------------------------------------------------------------------------------------- */
@@ -247,7 +247,7 @@ static void refused_options(void)
 /* Without an account nothing is added, but others' locations are read. */
 static void without_an_account(void)
 {
-    gs_registry *full = swift_registry(container, NULL);
+    gs_registry *full = registry_in(container, NULL);
     gs_registry *reg = registry_of(SETTINGS({ "glance_store", "stores", "swift" }, { "glance_store", "default_store", "swift" },
                                             { "glance_store", "swift_store_container", container }));
     gs_store_info info = GS_STORE_INFO_INIT;

@@ -36,7 +36,7 @@ static const struct bad_day segmented[] = {
     { "the manifest is answered 503 once", OVERCOME, 0, { "PUT */@ 1 status=503" } },
     { "the manifest's answer is lost", OVERCOME, 0, { "PUT */@ 1 cut=answer" } },
     { "the token ends in mid-upload", OVERCOME, 0, { "PUT */@-00003 1 request-header=\"X-Auth-Token: ended\"" } },
-    { "the token ends before the manifest", OVERCOME, 0, { "PUT */@ 1 request-header=\"X-Auth-Token: ended\"" } },
+    { "the token ends before the manifest", OVERCOME, 0, { "PUT */@ 1 status=401" } },
     { "Keystone is answered 503 once", OVERCOME, 0, { "POST keystone:* 1 status=503" } },
     { "Keystone's answer is lost", OVERCOME, 0, { "POST keystone:* 1 cut=answer" } },
     { "a segment is answered 507 twice", EITHER, 0, { "PUT */@-00002 1-2 status=507" } },
@@ -140,10 +140,9 @@ static void check_bad_day(const struct bad_day *day, size_t len, bool announced,
 static void bad_days(void)
 {
     for (size_t i = 0; i < sizeof segmented / sizeof *segmented; i++) {
-        bool announced = i % 2 == 0;
-        check_bad_day(&segmented[i], LEN, announced, "dlo");
-        if (!small_run())
-            check_bad_day(&segmented[i], LEN, !announced, "slo");
+        /* What this program leaves out, the one with sanitizers runs. */
+        bool is_static = (i + small_run()) % 2;
+        check_bad_day(&segmented[i], LEN, i / 2 % 2 == 0, is_static ? "slo" : "dlo");
     }
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
         check_bad_day(&plain[i], 100000, true, "dlo");

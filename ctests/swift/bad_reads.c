@@ -181,10 +181,10 @@ static const struct bad_day bad_deletes[] = {
     { "a segment's answer is lost", OVERCOME, 0, "DELETE */@-00002* 1 cut=answer" },
     { "the manifest is answered 503 once", OVERCOME, 0, "DELETE */@ 1 status=503" },
     { "the manifest's answer is lost", OVERCOME, 0, "DELETE */@ 1 cut=answer" },
-    { "the listing is answered 503 once", OVERCOME, 0, "GET *prefix=* 1 status=503" },
+    { "the listing is answered 503 once", OVERCOME, 0, "GET *prefix=@* 1 status=503" },
     { "the token ends in between", OVERCOME, 0, "DELETE */@-00003* 1 request-header=\"X-Auth-Token: ended\"" },
     { "a segment is answered 503 for ever", GS_UNAVAILABLE, 503, "DELETE */@-00002* * status=503" },
-    { "all is forbidden", GS_FORBIDDEN, 403, "DELETE * * status=403" },
+    { "all is forbidden", GS_FORBIDDEN, 403, "DELETE */@* * status=403" },
 };
 
 static void deletes(void)
@@ -217,11 +217,9 @@ int main(void)
     MUST(try_add(default_store(reg), "dynamic", data, LEN, LEN, GS_OK));
     gs_registry_free(reg);
     put_object(&account, container, "plain", NULL, data, LEN);
-    for (size_t i = 0; i < sizeof bad_gets / sizeof *bad_gets; i++) {
-        check_bad_get(&bad_gets[i], "dynamic");
-        if (!small_run())
-            check_bad_get(&bad_gets[i], "plain");
-    }
+    for (size_t i = 0; i < sizeof bad_gets / sizeof *bad_gets; i++)
+        /* What this program leaves out, the one with sanitizers runs. */
+        check_bad_get(&bad_gets[i], (i + small_run()) % 2 ? "dynamic" : "plain");
     replaced_image();
     lost_segment();
     random_reads();

@@ -11,7 +11,7 @@ static struct account account;
 static void missing(void)
 {
     const char  *container = free_container(&account);
-    gs_registry *reg = swift_registry(container, NULL);
+    gs_registry *reg = registry_in(container, NULL);
     check_context("a container that is missing");
     struct source source = { .data = (const uint8_t *)"abc", .len = 3 };
     gs_image     *image = NULL;
@@ -26,7 +26,7 @@ static void missing(void)
 static void created(void)
 {
     const char  *container = free_container(&account);
-    gs_registry *reg = swift_registry(container, SETTINGS(CREATE));
+    gs_registry *reg = registry_in(container, SETTINGS(CREATE));
     uint8_t     *data = new_data(2 * UNIT, ZERO_DATA);
     check_context("a container that is created");
     const char *small = try_add(default_store(reg), new_id(), "abc", 3, 3, GS_OK);
@@ -39,7 +39,7 @@ static void created(void)
     gs_registry_free(reg);
 
     check_context("a container that is created for a source that fails");
-    reg = swift_registry(free_container(&account), SETTINGS(CREATE));
+    reg = registry_in(free_container(&account), SETTINGS(CREATE));
     try_add(default_store(reg), new_id(), "abc", 3, 4, GS_SIZE_MISMATCH);
     gs_registry_free(reg);
     free(data);
@@ -70,7 +70,7 @@ static void seeded(void)
 {
     for (size_t i = 0; i < sizeof seeds / sizeof *seeds; i++) {
         const char  *prefix = free_container(&account), *container = text("%s%s", prefix, seeds[i].suffix);
-        gs_registry *reg = swift_registry(prefix, SETTINGS(CREATE, { "glance_store", "swift_store_multiple_containers_seed", seeds[i].seed }));
+        gs_registry *reg = registry_in(prefix, SETTINGS(CREATE, { "glance_store", "swift_store_multiple_containers_seed", seeds[i].seed }));
         check_context("seed %s and id %s", seeds[i].seed, seeds[i].id);
         const char *uri = try_add(default_store(reg), seeds[i].id, "abc", 3, 3, GS_OK);
         if (uri) {
@@ -88,7 +88,7 @@ static void seeded(void)
 static void seeded_and_missing(void)
 {
     const char  *prefix = free_container(&account);
-    gs_registry *reg = swift_registry(prefix, SETTINGS({ "glance_store", "swift_store_multiple_containers_seed", "2" }));
+    gs_registry *reg = registry_in(prefix, SETTINGS({ "glance_store", "swift_store_multiple_containers_seed", "2" }));
     check_context("a seed and no container");
     struct source source = { .data = (const uint8_t *)"abc", .len = 3 };
     gs_image     *image = NULL;
@@ -105,9 +105,9 @@ static void defaults_of_all_backends(void)
     gs_registry *reg = registry_of(SETTINGS({ "DEFAULT", "enabled_backends", "one:swift, two:swift" },
                                             { "glance_store", "default_backend", "one" },
                                             { "backend_defaults", "swift_store_create_container_on_put", "true" },
-                                            { "backend_defaults", "swift_store_auth_address", swift("KEYSTONE_URL") },
-                                            { "backend_defaults", "swift_store_user", swift("USER") },
-                                            { "backend_defaults", "swift_store_key", swift("KEY") },
+                                            { "backend_defaults", "swift_store_auth_address", swift("SWIFT_KEYSTONE_URL") },
+                                            { "backend_defaults", "swift_store_user", swift("SWIFT_USER") },
+                                            { "backend_defaults", "swift_store_key", swift("SWIFT_KEY") },
                                             { "backend_defaults", "swift_store_container", "unused" },
                                             { "one", "swift_store_container", container },
                                             { "two", "swift_store_container", text("%s-two", container) },

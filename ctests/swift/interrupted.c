@@ -101,7 +101,7 @@ static void overdue_adds(void)
 
 static void cancelled_gets(void)
 {
-    gs_registry *whole = swift_registry(container, NULL);
+    gs_registry *whole = registry_in(container, NULL);
     const char  *id = new_id(), *stored = try_add(default_store(whole), id, data, LEN, LEN, GS_OK);
     const char  *uri = text("swift+http://demo%%3Ademo:demopass@%s/%s/%s", strstr(keystone_through(faults), "//") + 2, container, id);
     for (size_t i = 0; i < sizeof get_phases / sizeof *get_phases; i++) {
@@ -183,10 +183,9 @@ int main(void)
     container = new_container(&account);
     faults = swift_faults();
     data = new_data(LEN, RANDOM_DATA);
-    killed_adders("dlo");
-    killed_adders("slo");
-    cancelled_adds("dlo");
-    cancelled_adds("slo");
+    /* What this program leaves out, the one with sanitizers runs. */
+    killed_adders(small_run() ? "slo" : "dlo");
+    cancelled_adds(small_run() ? "dlo" : "slo");
     overdue_adds();
     cancelled_gets();
     free(data);

@@ -78,7 +78,7 @@ static void odd_keys(void)
 {
     struct account account = demo_account();
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        gs_registry *reg = swift_registry("c", SETTINGS({ "glance_store", "swift_store_auth_address", "http://127.0.0.1:9/v3" },
+        gs_registry *reg = registry_in("c", SETTINGS({ "glance_store", "swift_store_auth_address", "http://127.0.0.1:9/v3" },
                                                         { "glance_store", "swift_store_key", keys[i] },
                                                         { "glance_store", "swift_store_retries", "0" }));
         check_context("the key %s", keys[i]);
@@ -88,11 +88,11 @@ static void odd_keys(void)
         gs_registry_free(reg);
     }
     const char  *container = new_container(&account);
-    gs_registry *reg = swift_registry(container, SETTINGS({ "glance_store", "swift_store_user", swift("ODD_USER") },
-                                                          { "glance_store", "swift_store_key", swift("ODD_KEY") }));
-    gs_registry *other = swift_registry(container, SETTINGS({ "glance_store", "swift_store_user", swift("ODD_USER") },
+    gs_registry *reg = registry_in(container, SETTINGS({ "glance_store", "swift_store_user", swift("SWIFT_ODD_USER") },
+                                                          { "glance_store", "swift_store_key", swift("SWIFT_ODD_KEY") }));
+    gs_registry *other = registry_in(container, SETTINGS({ "glance_store", "swift_store_user", swift("SWIFT_ODD_USER") },
                                                             { "glance_store", "swift_store_key", "another" }));
-    check_context("the key %s", swift("ODD_KEY"));
+    check_context("the key %s", swift("SWIFT_ODD_KEY"));
     const char *uri = try_add(default_store(reg), new_id(), "abc", 3, 3, GS_OK);
     check_image(default_store(reg), uri, "abc", 3);
     /* The location's own key counts, not that of the options. */

@@ -12,7 +12,7 @@ static gs_store      *store;
 
 static const char *uri_of(const char *name)
 {
-    return text("swift+http://demo%%3Ademo:demopass@%s/%s/%s", strstr(swift("KEYSTONE_URL"), "//") + 2, container, name);
+    return text("swift+http://demo%%3Ademo:demopass@%s/%s/%s", strstr(swift("SWIFT_KEYSTONE_URL"), "//") + 2, container, name);
 }
 
 /* ---- Images that the library did not store ------------------------------------------ */
@@ -148,7 +148,7 @@ static void absent_images(void)
 /* Another's password, a user that may not, and one that is not. */
 static void refused_users(void)
 {
-    const char *address = strstr(swift("KEYSTONE_URL"), "//") + 2;
+    const char *address = strstr(swift("SWIFT_KEYSTONE_URL"), "//") + 2;
     put_plain("image", (const uint8_t *)repeated('x', PIECES_LEN));
     const char *before = contents(&account, container);
     check_context("a wrong password");
@@ -167,7 +167,7 @@ int main(void)
 {
     account = demo_account();
     container = new_container(&account);
-    reg = swift_registry(container, NULL);
+    reg = registry_in(container, NULL);
     store = default_store(reg);
     foreign_images();
     segments_elsewhere();

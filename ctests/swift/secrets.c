@@ -30,8 +30,8 @@ static gs_registry *registry(const struct setting *more)
     gs_config   *cfg = config_of(SETTINGS({ "glance_store", "stores", "swift" }, { "glance_store", "default_store", "swift" },
                                           { "glance_store", "swift_store_auth_address", keystone_through(faults) },
                                           { "glance_store", "swift_store_container", container },
-                                          { "glance_store", "swift_store_user", swift("USER") },
-                                          { "glance_store", "swift_store_key", swift("KEY") },
+                                          { "glance_store", "swift_store_user", swift("SWIFT_USER") },
+                                          { "glance_store", "swift_store_key", swift("SWIFT_KEY") },
                                           { "glance_store", "swift_store_large_object_size", "1" },
                                           { "glance_store", "swift_store_retries", "1" }));
     gs_registry *reg = NULL;
@@ -43,8 +43,8 @@ static gs_registry *registry(const struct setting *more)
     return reg;
 }
 
-#define APPLICATION { "glance_store", "swift_store_application_credential_id", swift("APPLICATION_CREDENTIAL_ID") }, \
-                    { "glance_store", "swift_store_application_credential_secret", swift("APPLICATION_CREDENTIAL_SECRET") }
+#define APPLICATION { "glance_store", "swift_store_application_credential_id", swift("SWIFT_APPLICATION_CREDENTIAL_ID") }, \
+                    { "glance_store", "swift_store_application_credential_secret", swift("SWIFT_APPLICATION_CREDENTIAL_SECRET") }
 
 /* No request of the server of that name holds the secret. */
 static void check_kept_from(const char *server, const char *secret)
@@ -89,8 +89,8 @@ static void foreign_with_credentials(void)
     check_image(default_store(reg), uri, "abc", 3);
     OK(gs_delete(default_store(reg), uri, NULL, ERR));
     CHECK(faults_count(faults, "foreign POST", "se/cret p@ss:1%?#") > 0);
-    check_kept_from("foreign", swift("KEY"));
-    check_kept_from("foreign", swift("APPLICATION_CREDENTIAL_SECRET"));
+    check_kept_from("foreign", swift("SWIFT_KEY"));
+    check_kept_from("foreign", swift("SWIFT_APPLICATION_CREDENTIAL_SECRET"));
     CHECK_INT(0, faults_count(faults, "keystone ", ""));
     check_kept_from("swift", "se/cret");
     gs_registry_free(reg);
@@ -103,12 +103,12 @@ static void own_without_credentials(void)
     check_context("a location of the configured address, without credentials");
     gs_registry *reg = registry(SETTINGS(APPLICATION));
     const char  *uri = try_add(default_store(reg), new_id(), "abc", 3, 3, GS_OK);
-    CHECK_LACKS(swift("APPLICATION_CREDENTIAL_SECRET"), uri);
+    CHECK_LACKS(swift("SWIFT_APPLICATION_CREDENTIAL_SECRET"), uri);
     CHECK_LACKS("@", uri);
     check_image(default_store(reg), uri, "abc", 3);
     OK(gs_delete(default_store(reg), uri, NULL, ERR));
-    check_kept_from("keystone", swift("KEY"));
-    check_kept_from("swift", swift("APPLICATION_CREDENTIAL_SECRET"));
+    check_kept_from("keystone", swift("SWIFT_KEY"));
+    check_kept_from("swift", swift("SWIFT_APPLICATION_CREDENTIAL_SECRET"));
     gs_registry_free(reg);
     faults_clear(faults);
 }
@@ -125,12 +125,12 @@ static void redirects(void)
     check_context("Keystone sends elsewhere");
     faults_rule(faults, "POST keystone:* * status=307 header=\"Location: %s/v3/auth/tokens\"", faults_url(faults, "foreign"));
     CHECK(RETURNS(gs_get(default_store(reg), uri, sink_write, &sink, NULL, ERR)) != GS_OK);
-    check_kept_from("foreign", swift("KEY"));
+    check_kept_from("foreign", swift("SWIFT_KEY"));
     faults_clear(faults);
 
     check_context("Swift sends elsewhere");
     faults_rule(faults, "* */image* * status=302 header=\"Location: %s/v1/AUTH_%s/%s/image\"", faults_url(faults, "thief"),
-                swift("PROJECT_ID"), container);
+                swift("SWIFT_PROJECT_ID"), container);
     CHECK(RETURNS(gs_get(default_store(reg), uri, sink_write, &sink, NULL, ERR)) != GS_OK);
     CHECK_INT(0, faults_count(faults, "thief ", "gAAAA"));
     faults_clear(faults);
@@ -156,21 +156,21 @@ static void messages(void)
     opts.context = &context;
     OK(gs_delete(default_store(reg), uri, &opts, ERR));
     FAILS(GS_NOT_FOUND, gs_delete(default_store(reg), uri, &opts, ERR));
-    CHECK_LACKS(swift("KEY"), failure.message);
+    CHECK_LACKS(swift("SWIFT_KEY"), failure.message);
     gs_registry_free(reg);
     CHECK(*logged);
-    CHECK_LACKS(swift("KEY"), logged);
+    CHECK_LACKS(swift("SWIFT_KEY"), logged);
     CHECK_LACKS("mistaken-key", logged);
     CHECK_LACKS("a-users-token", logged);
     CHECK_LACKS("se/cret", logged);
     CHECK_LACKS("se%2Fcret", logged);
-    CHECK_LACKS(swift("APPLICATION_CREDENTIAL_SECRET"), logged);
+    CHECK_LACKS(swift("SWIFT_APPLICATION_CREDENTIAL_SECRET"), logged);
     CHECK_LACKS("gAAAA", logged);
 }
 
 int main(void)
 {
-    const char *keystone = address_of(swift("KEYSTONE_URL")), *storage = address_of(swift("URL"));
+    const char *keystone = address_of(swift("SWIFT_KEYSTONE_URL")), *storage = address_of(swift("SWIFT_URL"));
     account = demo_account();
     container = new_container(&account);
     /* By another name, or the proxy would send everybody there. */

@@ -1,5 +1,5 @@
 /* swift_store_multi_tenant: each image in a container of its own, in the account
- * of the user on whose behalf the call runs; trusts; access lists. */
+ * of the user on whose behalf the call runs; access lists. */
 #include "account.h"
 
 #include <stdlib.h>
@@ -10,8 +10,8 @@ static struct faults *faults;
 
 #define MULTI_TENANT { "glance_store", "swift_store_multi_tenant", "true" }, \
                      { "glance_store", "swift_store_create_container_on_put", "true" }, \
-                     { "glance_store", "swift_store_user", swift("SERVICE_USER") }, \
-                     { "glance_store", "swift_store_key", swift("SERVICE_KEY") }
+                     { "glance_store", "swift_store_user", swift("SWIFT_SERVICE_USER") }, \
+                     { "glance_store", "swift_store_key", swift("SWIFT_SERVICE_KEY") }
 
 static gs_registry *tenants_registry(const struct setting *more)
 {
@@ -32,10 +32,10 @@ static const char *catalogue(const char *url)
 static gs_context demo_context(void)
 {
     gs_context context = GS_CONTEXT_INIT;
-    context.user_id = swift("USER_ID");
-    context.project_id = swift("PROJECT_ID");
+    context.user_id = swift("SWIFT_USER_ID");
+    context.project_id = swift("SWIFT_PROJECT_ID");
     context.auth_token = account.token;
-    context.service_catalog_json = catalogue(text("%s/v1/AUTH_%s", faults_url(faults, "swift"), swift("PROJECT_ID")));
+    context.service_catalog_json = catalogue(text("%s/v1/AUTH_%s", faults_url(faults, "swift"), swift("SWIFT_PROJECT_ID")));
     return context;
 }
 
@@ -83,7 +83,7 @@ static void whole_life(size_t len, const struct setting *more)
     const char  *id = new_id(), *container = text("images_%s", id);
     check_context("an image of %zu bytes in its owner's account", len);
     const char *uri = add_for(reg, &context, id, data, len, GS_OK);
-    CHECK_STR(text("swift+%s/v1/AUTH_%s/%s/%s", faults_url(faults, "swift"), swift("PROJECT_ID"), container, id), uri);
+    CHECK_STR(text("swift+%s/v1/AUTH_%s/%s/%s", faults_url(faults, "swift"), swift("SWIFT_PROJECT_ID"), container, id), uri);
     CHECK(container_exists(&account, container));
     check_for(reg, &context, uri, data, len);
     add_for(reg, &context, id, "abc", 3, GS_DUPLICATE);
@@ -131,7 +131,7 @@ static const char *catalogue_with(const char *host)
     static const char *const hosts[] = { "public", "internal", "admin", "west", "toys" };
     const char              *urls[5];
     for (size_t i = 0; i < 5; i++)
-        urls[i] = host && strcmp(host, hosts[i]) == 0 ? text("%s/v1/AUTH_%s", faults_url(faults, "swift"), swift("PROJECT_ID"))
+        urls[i] = host && strcmp(host, hosts[i]) == 0 ? text("%s/v1/AUTH_%s", faults_url(faults, "swift"), swift("SWIFT_PROJECT_ID"))
                                                      : "http://127.0.0.1:9/v1/nowhere";
     return text("[{\"type\":\"toy-store\",\"name\":\"t\",\"endpoints\":[{\"region\":\"RegionOne\",\"publicURL\":\"%s\"}]},"
                 "{\"type\":\"object-store\",\"name\":\"s\",\"endpoints\":[{\"region\":\"WestCarolina\",\"publicURL\":\"%s\"},"
@@ -187,17 +187,17 @@ static void incomplete_contexts(void)
  * nowhere but to the servers of its user's catalogue. */
 static void other_users(void)
 {
-    gs_registry   *reg = tenants_registry(NULL), *plain = swift_registry("unused", NULL);
+    gs_registry   *reg = tenants_registry(NULL), *plain = registry_in("unused", NULL);
     gs_context     context = demo_context(), other = demo_context(), stranger = demo_context();
-    struct account others = keystone_account(swift("OTHER_USER"), swift("OTHER_KEY"), swift("OTHER_STORAGE_URL"));
-    const char    *const readers[] = { swift("OTHER_PROJECT_ID"), NULL };
+    struct account others = keystone_account(swift("SWIFT_OTHER_USER"), swift("SWIFT_OTHER_KEY"), swift("SWIFT_OTHER_STORAGE_URL"));
+    const char    *const readers[] = { swift("SWIFT_OTHER_PROJECT_ID"), NULL };
     gs_opts        opts = GS_OPTS_INIT;
     uint64_t       size = 4711;
     check_context("a user of another project");
     other.auth_token = others.token;
     other.user_id = "somebody";
-    other.project_id = swift("OTHER_PROJECT_ID");
-    other.service_catalog_json = catalogue(text("%s/v1/AUTH_%s", faults_url(faults, "swift"), swift("OTHER_PROJECT_ID")));
+    other.project_id = swift("SWIFT_OTHER_PROJECT_ID");
+    other.service_catalog_json = catalogue(text("%s/v1/AUTH_%s", faults_url(faults, "swift"), swift("SWIFT_OTHER_PROJECT_ID")));
     stranger.auth_token = "invalid";
     const char *uri = add_for(reg, &context, new_id(), "abc", 3, GS_OK);
     opts.context = &other;
@@ -228,7 +228,7 @@ static void single_tenant_locations(void)
     const char  *container = new_container(&account);
     check_context("a location with credentials");
     put_object(&account, container, "image", NULL, "abc", 3);
-    check_image(default_store(reg), text("swift+http://demo%%3Ademo:demopass@%s/%s/image", strstr(swift("KEYSTONE_URL"), "//") + 2, container), "abc", 3);
+    check_image(default_store(reg), text("swift+http://demo%%3Ademo:demopass@%s/%s/image", strstr(swift("SWIFT_KEYSTONE_URL"), "//") + 2, container), "abc", 3);
     gs_registry_free(reg);
     faults_clear(faults);
 }
@@ -262,60 +262,12 @@ static void access_lists(void)
 
     check_context("access lists of a single tenant");
     const char *container = new_container(&account);
-    reg = swift_registry(container, NULL);
+    reg = registry_in(container, NULL);
     uri = try_add(default_store(reg), new_id(), "abc", 3, 3, GS_OK);
     FAILS(GS_NOT_SUPPORTED, gs_set_acls(default_store(reg), uri, true, NULL, NULL, NULL, ERR));
     OK(gs_delete(default_store(reg), uri, NULL, ERR));
     gs_registry_free(reg);
     faults_clear(faults);
-}
-
-/* ---- Trusts ------------------------------------------------------------------------------------------ */
-
-static void trusts(void)
-{
-    gs_registry *reg = tenants_registry(NULL);
-    gs_context   context = demo_context();
-    uint8_t     *data = new_data(3 * UNIT, RANDOM_DATA);
-    check_context("a trust for a large image");
-    const char *uri = add_for(reg, &context, new_id(), data, 3 * UNIT, GS_OK);
-    CHECK_INT(1, faults_count(faults, "keystone POST /v3/OS-TRUST/trusts 201", swift("USER_ID")));
-    CHECK_INT(1, faults_count(faults, "keystone DELETE /v3/OS-TRUST/trusts/", ""));
-    CHECK_INT(0, faults_count(faults, "swift PUT", swift("SERVICE_KEY")));
-    check_for(reg, &context, uri, data, 3 * UNIT);
-    delete_for(reg, &context, uri);
-    faults_clear(faults);
-
-    check_context("no trust for a small image");
-    uri = add_for(reg, &context, new_id(), "abc", 3, GS_OK);
-    CHECK_INT(0, faults_count(faults, "keystone ", "OS-TRUST"));
-    delete_for(reg, &context, uri);
-    faults_clear(faults);
-
-    check_context("no trust where Keystone refuses it");
-    faults_rule(faults, "POST *OS-TRUST* * status=403");
-    uri = add_for(reg, &context, new_id(), data, 3 * UNIT, GS_OK);
-    CHECK(faults_count(faults, "swift PUT", account.token) >= 4);
-    delete_for(reg, &context, uri);
-    faults_clear(faults);
-
-    check_context("a trust is deleted after a failure");
-    const char *id = new_id();
-    faults_rule(faults, "PUT */%s-00002 * status=413", id);
-    add_for(reg, &context, id, data, 3 * UNIT, GS_STORAGE_FULL);
-    CHECK_INT((int)faults_count(faults, "keystone POST /v3/OS-TRUST/trusts 201", ""),
-              (int)faults_count(faults, "keystone DELETE /v3/OS-TRUST/trusts/", ""));
-    faults_clear(faults);
-    gs_registry_free(reg);
-
-    check_context("no trusts by option");
-    reg = tenants_registry(SETTINGS({ "glance_store", "swift_store_use_trusts", "false" }));
-    uri = add_for(reg, &context, new_id(), data, 3 * UNIT, GS_OK);
-    CHECK_INT(0, faults_count(faults, "keystone ", ""));
-    delete_for(reg, &context, uri);
-    faults_clear(faults);
-    free(data);
-    gs_registry_free(reg);
 }
 
 int main(void)
@@ -332,7 +284,6 @@ int main(void)
     other_users();
     single_tenant_locations();
     access_lists();
-    trusts();
     faults_stop(faults);
     return check_result();
 }

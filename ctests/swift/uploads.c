@@ -92,8 +92,8 @@ static void check_upload(gs_store *store, const struct upload *upload, bool is_s
 
 static void stored_objects(void)
 {
-    gs_registry *dynamic = swift_registry(container, NULL);
-    gs_registry *fixed = swift_registry(container, SETTINGS({ "glance_store", "swift_store_manifest", "slo" }));
+    gs_registry *dynamic = registry_in(container, NULL);
+    gs_registry *fixed = registry_in(container, SETTINGS({ "glance_store", "swift_store_manifest", "slo" }));
     for (size_t i = 0; i < (small_run() ? 4 : sizeof uploads / sizeof *uploads); i++) {
         check_upload(default_store(dynamic), &uploads[i], false);
         check_upload(default_store(fixed), &uploads[i], true);
@@ -104,7 +104,7 @@ static void stored_objects(void)
 
 static void empty_images(void)
 {
-    gs_registry *reg = swift_registry(container, NULL);
+    gs_registry *reg = registry_in(container, NULL);
     gs_store    *store = default_store(reg);
     for (int announced = 0; announced < 2; announced++) {
         const char *id = new_id();
@@ -123,8 +123,8 @@ static void empty_images(void)
 
 static void locations(void)
 {
-    gs_registry *reg = swift_registry(container, NULL);
-    const char  *id = new_id(), *address = strstr(swift("KEYSTONE_URL"), "//") + 2;
+    gs_registry *reg = registry_in(container, NULL);
+    const char  *id = new_id(), *address = strstr(swift("SWIFT_KEYSTONE_URL"), "//") + 2;
     check_context("the location of a new image");
     const char *uri = try_add(default_store(reg), id, "abc", 3, 3, GS_OK);
     CHECK_STR(text("swift+http://demo%%3Ademo:demopass@%s/%s/%s", address, container, id), uri);
@@ -137,7 +137,7 @@ static void locations(void)
 /* Segments of an upload that died must not become part of a new image, whoever left them. */
 static void stale_segments(void)
 {
-    gs_registry *reg = swift_registry(container, NULL);
+    gs_registry *reg = registry_in(container, NULL);
     gs_store    *store = default_store(reg);
     uint8_t     *data = new_data(2 * UNIT + 1, RANDOM_DATA);
     const char  *id = new_id();
@@ -163,7 +163,7 @@ static void stale_segments(void)
 /* An id that begins as another does, and a dash: its objects are not that image's segments. */
 static void names_that_begin_alike(void)
 {
-    gs_registry *reg = swift_registry(container, NULL);
+    gs_registry *reg = registry_in(container, NULL);
     gs_store    *store = default_store(reg);
     uint8_t     *data = new_data(2 * UNIT, RANDOM_DATA);
     const char  *id = new_id(), *longer = text("%s-copy", id);
