@@ -166,11 +166,6 @@ static void take_the_name(const char *id)
     put_object(&account, container, id, NULL, "another's", 9);
 }
 
-static void lose_a_segment(const char *id)
-{
-    delete_object(&account, container, text("%s-00002", id));
-}
-
 static void with_another(const char *manifest, const char *id, void (*act)(const char *id), gs_status *status)
 {
     struct other  other = { .id = id, .act = act };
@@ -200,11 +195,6 @@ static void company(const char *manifest)
     CHECK_STR("another's", reply.body);
     reply_free(&reply);
     delete_object(&account, container, id);
-
-    check_context("a segment is lost before the manifest is there, %s", manifest);
-    with_another(manifest, new_id(), lose_a_segment, &status);
-    CHECK(status != GS_OK);
-    CHECK_STR("", names_in(&account, container));
 }
 
 int main(void)

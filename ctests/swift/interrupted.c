@@ -22,8 +22,6 @@ static const char *const add_phases[] = {
     "PUT */@-00001 1 hold=here at=answer",
     "PUT */@-00004 1 hold=here at=request",
     "PUT */@-00004 1 hold=here at=answer",
-    "PUT */@ 1 hold=here at=request",
-    "PUT */@ 1 hold=here at=answer",
 };
 
 static const char *const get_phases[] = {
