@@ -180,6 +180,7 @@ static const struct bad_day bad_deletes[] = {
     { "a segment is answered 503 once", OVERCOME, 0, "DELETE */@-00002* 1 status=503" },
     { "a segment's answer is lost", OVERCOME, 0, "DELETE */@-00002* 1 cut=answer" },
     { "the manifest is answered 503 once", OVERCOME, 0, "DELETE */@ 1 status=503" },
+    { "the manifest's answer is lost", OVERCOME, 0, "DELETE */@ 1 cut=answer" },
     { "the listing is answered 503 once", OVERCOME, 0, "GET *prefix=@* 1 status=503" },
     { "the token ends in between", OVERCOME, 0, "DELETE */@-00003* 1 request-header=\"X-Auth-Token: ended\"" },
     { "a segment is answered 503 for ever", GS_UNAVAILABLE, 503, "DELETE */@-00002* * status=503" },
