@@ -24,8 +24,8 @@ pub enum Manifest {
 /// How many segments Swift takes in one list, unless the server says otherwise.
 const USUAL_SEGMENTS: usize = 1000;
 
-/// How often the listing is looked at again that lacks segments which are there: servers bring it up to date
-/// a little later under load.
+/// How often the listing is looked at again that does not show what is stored: servers bring it up to date a
+/// little later under load.
 const LOOKS: u32 = 8;
 
 /// The pause before the first of these; it doubles with each.
@@ -138,23 +138,35 @@ async fn check_listing(destination: &Destination, stored: &[Listed]) -> Result<(
         let listed = storage.list(container, &segment_prefix(image_id)).await?.unwrap_or_default();
         match compare(stored, &listed) {
             Comparison::Same => return Ok(()),
-            Comparison::Foreign(name) => return Err(destination.duplicate(name)),
-            Comparison::Different(ours, theirs) => {
-                return Err(destination.corrupt(&ours.name, &theirs.hash, &ours.hash));
-            }
-            Comparison::Missing(ours) => {
-                if storage.look_at(container, &ours.name).await?.is_none() {
-                    return Err(lost(container, &ours.name));
-                }
-            }
+            difference => explain(destination, difference).await?,
         }
         tokio::time::sleep(pause).await;
         pause *= 2;
     }
     let message = format!(
-        "the listing of the container {container} still lacks segments that are stored, and the image would lack them too: try again later, or set swift_store_manifest to slo"
+        "the listing of the container {container} still does not show what is stored, and the image would be what it shows: try again later, or set swift_store_manifest to slo"
     );
     Err(Error::new(Kind::Unavailable, message))
+}
+
+/// Fails where the objects differ as their listing does; else the listing is not up to date yet.
+async fn explain(destination: &Destination, difference: Comparison<'_>) -> Result<()> {
+    let Destination { storage, container, .. } = destination;
+    match difference {
+        Comparison::Same => Ok(()),
+        Comparison::Foreign(name) => match storage.look_at(container, name).await? {
+            Some(_) => Err(destination.duplicate(name)),
+            None => Ok(()),
+        },
+        Comparison::Different(ours, theirs) => match storage.look_at(container, &ours.name).await? {
+            Some(object) if destination.is_own(&object) && object.size == Some(ours.size) => Ok(()),
+            _ => Err(destination.corrupt(&ours.name, &theirs.hash, &ours.hash)),
+        },
+        Comparison::Missing(ours) => match storage.look_at(container, &ours.name).await? {
+            Some(_) => Ok(()),
+            None => Err(lost(container, &ours.name)),
+        },
+    }
 }
 
 fn lost(container: &str, name: &str) -> Error {
