@@ -35,6 +35,7 @@ bench: setup
 	benches/run.sh
 	benches/http.sh
 	benches/sheepdog.sh
+	benches/rbd.sh
 
 install: build
 	cmake --install $(BUILD)

@@ -1,9 +1,10 @@
 /* Moves one image and prints what that cost:
  *
- *     transfer add-fd|add-callback CONFIG IMAGE-ID FILE
- *     transfer get-fd|get-callback CONFIG URI FILE
+ *     transfer add-fd|add-callback[-known][-bare] CONFIG IMAGE-ID FILE
+ *     transfer get-fd|get-callback[-sparse] CONFIG URI FILE
  *
- * An add hashes with MD5 and SHA-512.  The callbacks read and write FILE as any program would. */
+ * An add hashes with MD5 and SHA-512, a bare one not at all; a known one is told the size.  A sparse get leaves holes.
+ * The callbacks read and write FILE as any program would. */
 #include "measure.h"
 
 #include <glance_store.h>
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void check(gs_status status, gs_error *error)
@@ -55,7 +57,14 @@ static gs_registry *open_registry(const char *path)
     return registry;
 }
 
-static void add(gs_store *store, int by_callback, const char *image_id, const char *path)
+static uint64_t size_of(int fd)
+{
+    struct stat status;
+
+    return fstat(fd, &status) == 0 ? (uint64_t)status.st_size : 0;
+}
+
+static void add(gs_store *store, const char *how, const char *image_id, const char *path)
 {
     gs_opts opts = GS_OPTS_INIT;
     gs_image *image;
@@ -64,30 +73,38 @@ static void add(gs_store *store, int by_callback, const char *image_id, const ch
     struct measure start;
     int fd = open(path, O_RDONLY);
 
-    opts.hash_name = "sha512";
-    start = measure_start();
-    if (by_callback)
-        status = gs_add(store, image_id, GS_SIZE_UNKNOWN, read_file, &fd, &opts, &image, &error);
+    uint64_t size = strstr(how, "known") ? size_of(fd) : GS_SIZE_UNKNOWN;
+
+    if (strstr(how, "bare"))
+        opts.flags = GS_NO_CHECKSUM;
     else
-        status = gs_add_fd(store, image_id, GS_SIZE_UNKNOWN, fd, &opts, &image, &error);
+        opts.hash_name = "sha512";
+    start = measure_start();
+    if (strstr(how, "callback"))
+        status = gs_add(store, image_id, size, read_file, &fd, &opts, &image, &error);
+    else
+        status = gs_add_fd(store, image_id, size, fd, &opts, &image, &error);
     check(status, error);
     measure_print(&start);
     gs_image_free(image);
     close(fd);
 }
 
-static void get(gs_store *store, int by_callback, const char *uri, const char *path)
+static void get(gs_store *store, const char *how, const char *uri, const char *path)
 {
+    gs_opts opts = GS_OPTS_INIT;
     gs_error *error;
     gs_status status;
     struct measure start;
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
 
+    if (strstr(how, "sparse"))
+        opts.flags = GS_SPARSE;
     start = measure_start();
-    if (by_callback)
-        status = gs_get(store, uri, write_file, &fd, NULL, &error);
+    if (strstr(how, "callback"))
+        status = gs_get(store, uri, write_file, &fd, &opts, &error);
     else
-        status = gs_get_fd(store, uri, fd, NULL, &error);
+        status = gs_get_fd(store, uri, fd, &opts, &error);
     check(status, error);
     measure_print(&start);
     close(fd);
@@ -97,19 +114,17 @@ int main(int argc, char **argv)
 {
     gs_registry *registry;
     gs_store *store;
-    int by_callback;
 
     if (argc != 5) {
-        fputs("usage: transfer add-fd|add-callback|get-fd|get-callback CONFIG IMAGE FILE\n", stderr);
+        fputs("usage: transfer add-fd|add-callback[-known][-bare]|get-fd|get-callback[-sparse] CONFIG IMAGE FILE\n", stderr);
         return EXIT_FAILURE;
     }
     registry = open_registry(argv[2]);
     store = gs_registry_get(registry, NULL);
-    by_callback = strstr(argv[1], "callback") != NULL;
     if (strncmp(argv[1], "add", 3) == 0)
-        add(store, by_callback, argv[3], argv[4]);
+        add(store, argv[1], argv[3], argv[4]);
     else
-        get(store, by_callback, argv[3], argv[4]);
+        get(store, argv[1], argv[3], argv[4]);
     gs_registry_free(registry);
     return EXIT_SUCCESS;
 }

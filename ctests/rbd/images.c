@@ -125,6 +125,13 @@ static void zeros(void)
             CHECK_INT(rows[i].objects, data_objects());
             CHECK_INT(i == 0 ? 64 * KiB : MiB, size_of_object(2));
             check_image(default_store(reg), uri_of("im"), image, 3 * MiB);
+            struct sink sink = { 0 };
+            gs_opts     opts = GS_OPTS_INIT;
+            opts.flags = GS_SPARSE;
+            OK(gs_get(default_store(reg), uri_of("im"), sink_write, &sink, &opts, ERR));
+            CHECK_SIZE(2 * MiB - 64 * KiB, sink.holes);
+            CHECK_BYTES(image, 3 * MiB, sink.data, sink.len);
+            sink_free(&sink);
         }
         drop(default_store(reg), "im");
         gs_registry_free(reg);

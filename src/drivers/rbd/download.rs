@@ -5,17 +5,27 @@ use std::fs::File;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
+use nix::errno::Errno;
+
 use super::backend::{Backend, OpenImage};
 use super::errors::{Purpose, failed};
 use super::layout::{Layout, Stretch};
 use super::location::Place;
+use crate::ceph;
 use crate::driver::{Download, Part};
 use crate::error::Result;
 use crate::operation::Operation;
-use crate::transfer::{Buffer, Piece, Pool, Source, is_zero};
+use crate::transfer::{Buffer, Piece, Pool, Source, data_runs};
 
 /// The most that one read is for; they end at multiples of it.
 const MAX_READ: u64 = 4 << 20;
+
+/// The grain in which zeros are told.
+const GRAIN: usize = 64 << 10;
+
+/// The most that all reads under way are for: librados needs as much once more.
+const MAX_UNDER_WAY: u64 = 16 << 20;
 
 pub struct RbdDownload {
     backend: Arc<Backend>,
@@ -37,11 +47,12 @@ pub struct RbdDownload {
 
 enum Step {
     Hole(u64),
-    Read(Arc<Slot>, u64),
+    /// Of that many bytes from a position on.
+    Read { slot: Arc<Slot>, start: u64, length: u64 },
 }
 
 /// Where a read leaves what it got.
-type Slot = Mutex<Option<(crate::ceph::Result<usize>, Vec<Buffer>)>>;
+type Slot = Mutex<Option<(ceph::Result<usize>, Vec<Buffer>)>>;
 
 impl RbdDownload {
     pub fn open(backend: &Arc<Backend>, op: &Operation, place: Place, part: Part, pool: &Pool) -> Result<Self> {
@@ -69,7 +80,8 @@ impl RbdDownload {
 
     /// Starts as many reads as half the memory is enough for: who takes the pieces needs buffers as well.
     fn read_ahead(&mut self, op: &Operation) -> Result<()> {
-        while self.position < self.range.end && (self.steps.is_empty() || self.held < self.pool.memory() / 2) {
+        let most = (self.pool.memory() / 2).min(MAX_UNDER_WAY);
+        while self.position < self.range.end && (self.steps.is_empty() || self.held < most) {
             match self.layout.at(op, self.position)? {
                 Stretch::Hole { end } => {
                     self.steps.push_back(Step::Hole(end - self.position));
@@ -109,26 +121,44 @@ impl RbdDownload {
         self.image
             .read(self.position, length as usize, buffers, done)
             .map_err(|errno| failed("read", &self.place.image, Purpose::Reading, errno))?;
-        self.steps.push_back(Step::Read(slot, length));
+        self.steps.push_back(Step::Read { slot, start: self.position, length });
         self.position += length;
         self.held += memory;
         Ok(true)
     }
 
     /// Hands on what a read got, whose buffers may hold more than was read.
-    fn land(&mut self, result: crate::ceph::Result<usize>, buffers: Vec<Buffer>, length: u64) -> Result<()> {
+    fn land(&mut self, result: ceph::Result<usize>, buffers: Vec<Buffer>, start: u64, length: u64) -> Result<()> {
         self.held -= buffers.len() as u64 * self.pool.buffer_size() as u64;
         // Less than all would be an image that shrinks.
-        let read = result.and_then(|count| if count as u64 == length { Ok(()) } else { Err(nix::errno::Errno::EIO) });
+        let read = result.and_then(|count| if count as u64 == length { Ok(()) } else { Err(Errno::EIO) });
         read.map_err(|errno| failed("read", &self.place.image, Purpose::Reading, errno))?;
-        let mut left = length as usize;
+        let end = start + length;
+        let mut position = start;
         for buffer in buffers {
-            let step = buffer.len().min(left);
-            left -= step;
-            self.is_doubtful |= is_zero(&buffer[..step]);
-            self.ready.push_back(Piece::Data(buffer.freeze(step)));
+            let step = (end - position).min(buffer.len() as u64);
+            self.land_buffer(position, &buffer.freeze(step as usize));
+            position += step;
         }
         Ok(())
+    }
+
+    /// Zeros are told as holes: the layout knows of whole objects only.
+    fn land_buffer(&mut self, position: u64, bytes: &Bytes) {
+        let mut done = 0;
+        for run in data_runs(bytes, position, GRAIN) {
+            self.land_hole(run.start - done);
+            done = run.end;
+            self.ready.push_back(Piece::Data(bytes.slice(run)));
+        }
+        self.land_hole(bytes.len() - done);
+    }
+
+    fn land_hole(&mut self, length: usize) {
+        if length > 0 {
+            self.is_doubtful = true;
+            self.ready.push_back(Piece::Hole(length as u64));
+        }
     }
 
     /// Zeros may be those of an image, or what is read of one that has been deleted.
@@ -157,10 +187,10 @@ impl Source for RbdDownload {
                     self.is_doubtful = true;
                     return Ok(Some(Piece::Hole(length)));
                 }
-                Some(Step::Read(slot, length)) => {
+                Some(Step::Read { slot, start, length }) => {
                     let (result, buffers) =
                         op.wait(|| slot.lock().unwrap_or_else(PoisonError::into_inner).take())?;
-                    self.land(result, buffers, length)?;
+                    self.land(result, buffers, start, length)?;
                 }
             }
         }

@@ -23,6 +23,10 @@ const GRAIN: usize = 64 << 10;
 /// The most that one write is for.
 const MAX_WRITE: usize = 4 << 20;
 
+/// The most that all writes under way are for: enough for a slow cluster, and little enough for the processor's cache
+/// to be of use.
+const MAX_UNDER_WAY: usize = 32 << 20;
+
 /// What an image of unknown size begins with, and how much it grows at most at a time.
 const FIRST_SIZE: u64 = 64 << 20;
 const MAX_GROWTH: u64 = 8 << 30;
@@ -132,7 +136,7 @@ impl RbdUpload {
             image,
             image_id: image_id.to_owned(),
             fsid,
-            writes: Writes::new(image_id, memory - unit.min(memory)),
+            writes: Writes::new(image_id, memory.saturating_sub(unit).min(MAX_UNDER_WAY)),
             unit,
             size,
             is_growing,
