@@ -50,6 +50,9 @@ pub const ALLOWED_HOSTS: &str = "swift_store_allowed_hosts";
 /// The unit of both sizes: neither a megabyte nor a mebibyte.
 pub const UNIT: u64 = 1_024_000;
 
+/// As many as `swift_store_retries` may be.
+const MAX_RETRIES: i64 = 100;
+
 const AT_LEAST_ONE: OptionKind = OptionKind::Int { min: Some(1), max: Some(1 << 40) };
 
 /// What this driver's options have in common with those of others.
@@ -223,8 +226,8 @@ pub fn settings(options: &Options) -> Result<Settings> {
     };
     let tls = Tls::new(trust).map_err(|reason| options.bad(CA_CERT, reason))?;
     let mut settings = client(options).settings(tls, Proxies::default())?;
-    let asked = u32::try_from(options.int(RETRY_GET_COUNT).unwrap_or_default()).unwrap_or(u32::MAX);
-    settings.retry.retries = settings.retry.retries.max(asked);
+    let asked = options.int(RETRY_GET_COUNT).unwrap_or_default().min(MAX_RETRIES);
+    settings.retry.retries = settings.retry.retries.max(u32::try_from(asked).unwrap_or_default());
     Ok(settings)
 }
 
