@@ -40,7 +40,7 @@ pub struct S3Upload {
     put: u64,
     mode: watch::Sender<Option<Mode>>,
     /// The begin of a multipart upload, kept until it is known what became of it.
-    begin: Option<Task<UploadId>>,
+    begin: Option<Task<Result<UploadId>>>,
     /// None while the parts are stored, and after an abort.
     uploader: Option<PartUploader<PartStore>>,
     receipts: Vec<Receipt>,
@@ -86,11 +86,12 @@ impl S3Upload {
         if object.checks.crc32 {
             headers.insert("x-amz-checksum-algorithm", header("CRC32")?);
         }
-        let begin = async move { multipart::create(&object.service, &object.key, &headers).await };
+        let begin = async move { Ok(multipart::create(&object.service, &object.key, &headers).await) };
         let begin = self.begin.insert(self.runtime.start(op, begin)?);
-        let id = begin.join(op)?;
+        // Where the call ends here the begin goes on, for the abort to learn what became of it.
+        let begun = begin.join(op)?;
         self.begin = None;
-        self.mode.send_replace(Some(Mode::Parts(id)));
+        self.mode.send_replace(Some(Mode::Parts(begun?)));
         Ok(())
     }
 
@@ -98,7 +99,7 @@ impl S3Upload {
     fn begun(&mut self, op: &Operation) -> Option<UploadId> {
         match (self.mode(), self.begin.take()) {
             (Some(Mode::Parts(id)), _) => Some(id),
-            (_, Some(begin)) => begin.join(op).ok(),
+            (_, Some(begin)) => begin.join(op).ok()?.ok(),
             _ => None,
         }
     }
