@@ -104,7 +104,7 @@ static void lasting_faults(void)
         { SMALL, "PUT * * status=403 body=<Error><Code>QuotaExceeded</Code></Error>", GS_STORAGE_FULL, "QuotaExceeded" },
         { SMALL, "PUT * * status=507", GS_STORAGE_FULL, "507" },
         { SMALL, "PUT * * status=413 body=<Error><Code>EntityTooLarge</Code></Error>", GS_STORAGE_FULL, "EntityTooLarge" },
-        { SMALL, "PUT * * status=409 body=<Error><Code>Whatever</Code></Error>", GS_DUPLICATE, "already" },
+        { SMALL, "PUT * * status=409 body=<Error><Code>Whatever</Code></Error>", GS_FAILED, "409 Whatever" },
         { SMALL, "PUT * * status=404 body=<Error><Code>NoSuchBucket</Code></Error>", GS_NOT_FOUND, "NoSuchBucket" },
         { SMALL, "PUT * * status=503 body=<Error><Code>SlowDown</Code></Error>", GS_UNAVAILABLE, "503 SlowDown" },
         { SMALL, "PUT * * cut=request", GS_UNAVAILABLE, "" },

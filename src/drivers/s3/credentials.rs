@@ -15,6 +15,13 @@ pub struct Keys {
     pub token: Option<Secret>,
 }
 
+impl Keys {
+    /// Whether these open what those open.
+    pub fn are(&self, others: &Keys) -> bool {
+        self.access.expose() == others.access.expose() && self.secret.expose() == others.secret.expose()
+    }
+}
+
 /// Where the keys of a store come from.
 pub enum KeySource {
     Given(Keys),

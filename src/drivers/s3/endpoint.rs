@@ -174,7 +174,7 @@ fn is_label(bucket: &str) -> bool {
 }
 
 /// As signatures want it: everything escaped but letters, digits and `-._~`.
-fn encoded(text: &str) -> String {
+pub fn encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

@@ -1,11 +1,14 @@
 //! The `s3` driver: images as objects in a bucket of any server that speaks S3.
 
+mod begin;
 mod bucket;
+mod copy;
 mod credentials;
 mod endpoint;
 mod errors;
 mod location;
 mod multipart;
+mod object;
 mod options;
 mod parts;
 mod plan;
@@ -18,6 +21,7 @@ mod upload;
 mod whereabouts;
 mod xml;
 
+use std::any::Any;
 use std::fs::File;
 use std::ops::Range;
 use std::sync::Arc;
@@ -29,14 +33,16 @@ use crate::http::{self, Client, Manner, RandomAccess, Scheme};
 use crate::location::{Location, StorageUri, shorten};
 use crate::operation::Operation;
 use crate::transfer::{Piece, Pool, ReadAhead, Runtime, Source};
+use copy::S3Copy;
 use credentials::Keys;
 use endpoint::Endpoint;
 use location::Place;
+use object::Object;
 use plan::Plan;
-use service::Service;
+use service::{Head, Service};
 use settings::{Access, Adding};
 use signer::{Clock, Signer};
-use upload::{Object, S3Upload};
+use upload::S3Upload;
 use whereabouts::Whereabouts;
 
 pub static REGISTRATION: Registration = Registration {
@@ -154,6 +160,44 @@ impl S3Driver {
         Arc::new(Service { client, signer, whereabouts, bucket })
     }
 
+    fn adding(&self) -> Result<&Adding> {
+        let disabled = || Error::new(Kind::AddDisabled, "the store is not configured for that");
+        self.adding.as_ref().ok_or_else(disabled)
+    }
+
+    /// An object for a new image: its bucket is there, and it is not.
+    fn begin_object(&self, op: &Operation, image_id: &str) -> Result<Object> {
+        location::check_image_id(image_id)?;
+        let (adding, endpoint) = (self.adding()?, self.endpoint()?);
+        let bucket = self.access.bucket.as_deref().unwrap_or_default();
+        let keys = self.access.keys.keys()?;
+        let location = self.location_of(endpoint, bucket, image_id, &keys);
+        let service = self.service_of(endpoint, bucket, keys);
+        let object = Object::new(service, image_id, &adding.attributes, adding.checks, location)?;
+        let (missing, stale_age) = (adding.missing_bucket.clone(), adding.stale_age);
+        self.runtime.run(op, async move {
+            bucket::ensure(&object.service, &missing).await?;
+            object.check_absent().await?;
+            if let Some(age) = stale_age {
+                multipart::abort_stale(&object.service, &object.key, age).await?;
+            }
+            Ok(object)
+        })
+    }
+
+    /// Whether the server of this store has an image of `from`, and our keys open it there.
+    fn can_copy(&self, from: &S3Driver, source: &Place) -> bool {
+        let (Some(here), Some(there)) = (&self.access.endpoint, &from.access.endpoint) else {
+            return false;
+        };
+        let Ok(ours) = self.access.keys.keys() else {
+            return false;
+        };
+        let theirs = source.keys.clone().or_else(|| from.access.keys.keys().ok());
+        let is_same_service = here.scheme() == there.scheme() && there.is(here.scheme(), &here.service());
+        is_same_service && !from.access.goes_elsewhere && theirs.is_some_and(|theirs| ours.are(&theirs))
+    }
+
     /// The location of an image that is added.
     fn location_of(&self, endpoint: &Endpoint, bucket: &str, image_id: &str, keys: &Keys) -> Location {
         let has_keys = self.access.keys_in_location;
@@ -174,9 +218,13 @@ fn not_found(service: &Service, key: &str) -> Error {
     Error::new(Kind::NotFound, format!("the bucket {bucket:?} has no object {key:?}")).with_http_status(404)
 }
 
-async fn size_of(service: &Service, key: &str) -> Result<u64> {
+async fn head_of(service: &Service, key: &str) -> Result<Head> {
     let head = service.head(key).await?;
-    Ok(head.ok_or_else(|| not_found(service, key))?.size)
+    head.ok_or_else(|| not_found(service, key))
+}
+
+async fn size_of(service: &Service, key: &str) -> Result<u64> {
+    Ok(head_of(service, key).await?.size)
 }
 
 impl Driver for S3Driver {
@@ -247,32 +295,33 @@ impl Driver for S3Driver {
         size: Option<u64>,
         pool: &Pool,
     ) -> Result<Box<dyn Upload>> {
-        location::check_image_id(image_id)?;
-        let (Some(adding), Some(bucket)) = (&self.adding, &self.access.bucket) else {
-            return Err(Error::new(Kind::AddDisabled, "the store is not configured for that"));
+        let plan = Plan::new(self.adding()?.sizes, size, pool)?;
+        let object = self.begin_object(op, image_id)?;
+        Ok(Box::new(S3Upload::new(&self.runtime, object, plan, pool)))
+    }
+
+    fn begin_copy(
+        &self,
+        op: &Operation,
+        image_id: &str,
+        from: &dyn Driver,
+        location: &Location,
+        _pool: &Pool,
+    ) -> Result<Option<(Box<dyn Upload>, u64)>> {
+        let from: &dyn Any = from;
+        let source = Place::of(location)?;
+        let is_here = |from: &S3Driver| self.can_copy(from, &source);
+        let Some(from) = from.downcast_ref::<S3Driver>().filter(|from| is_here(from)) else {
+            return Ok(None);
         };
-        let plan = Plan::new(adding.sizes, size, pool)?;
-        let keys = self.access.keys.keys()?;
-        let endpoint = self.endpoint()?;
-        let location = self.location_of(endpoint, bucket, image_id, &keys);
-        let service = self.service_of(endpoint, bucket, keys);
-        let object = Object {
-            service: service.clone(),
-            key: image_id.to_owned(),
-            attributes: adding.attributes.clone(),
-            checks: adding.checks,
-            location,
-        };
-        let (missing, stale_age) = (adding.missing_bucket.clone(), adding.stale_age);
-        let object = self.runtime.run(op, async move {
-            bucket::ensure(&service, &missing).await?;
-            object.check_absent().await?;
-            if let Some(age) = stale_age {
-                multipart::abort_stale(&service, &object.key, age).await?;
-            }
-            Ok(object)
+        let service = from.service(&source)?;
+        let source = self.runtime.run(op, async move {
+            let head = head_of(&service, &source.key).await?;
+            Ok(copy::Source { service, key: source.key, head })
         })?;
-        Ok(Box::new(S3Upload::new(&self.runtime, object, plan, pool)?))
+        let size = source.head.size;
+        let object = self.begin_object(op, image_id)?;
+        Ok(Some((Box::new(S3Copy::new(&self.runtime, object, source)), size)))
     }
 
     fn delete(&self, op: &Operation, location: &Location) -> Result<()> {

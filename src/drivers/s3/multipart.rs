@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use http::HeaderMap;
-use http::header::IF_NONE_MATCH;
+use http::header::{HeaderValue, IF_NONE_MATCH};
 
 use super::errors::{Asked, Failure, not_understood};
+use super::object::Object;
 use super::service::{Query, Service};
 use super::signer::header;
 use super::time::parse_iso;
@@ -32,10 +32,14 @@ pub struct StoredPart {
     pub crc32: Option<String>,
 }
 
-/// Begins an upload of `key` with these headers.
-pub async fn create(service: &Service, key: &str, headers: &HeaderMap) -> Result<UploadId> {
+/// Begins an upload.
+pub async fn create(object: &Object) -> Result<UploadId> {
+    let (service, key) = (&*object.service, object.key.as_str());
     let mut request = Request::post(Payload::default());
-    request.headers = headers.clone();
+    request.headers = object.attributes.clone();
+    if object.checks.crc32 {
+        request.headers.insert("x-amz-checksum-algorithm", HeaderValue::from_static("CRC32"));
+    }
     let mut retries = service.retries();
     let mut may_have_two = false;
     loop {

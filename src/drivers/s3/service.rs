@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use http::Method;
+use http::header::ETAG;
 
 use super::errors::{Asked, Failure, LONGEST_ANSWER, Refusal, not_understood, text_of};
 use super::signer::Signer;
@@ -31,6 +32,7 @@ pub struct Service {
 /// What `HEAD` tells of an object.
 pub struct Head {
     pub size: u64,
+    pub etag: Option<String>,
     pub maker: Option<String>,
 }
 
@@ -103,7 +105,8 @@ impl Service {
         match self.ask(Request::head(), Some(key), &[]).await {
             Ok(response) => {
                 let size = response.length.ok_or_else(|| not_understood("HEAD", "it tells no size"))?;
-                Ok(Some(Head { size, maker: text_of(&response.headers, MAKER) }))
+                let told = |name| text_of(&response.headers, name);
+                Ok(Some(Head { size, etag: told(ETAG.as_str()), maker: told(MAKER) }))
             }
             Err(failure) if failure.status() == 404 => Ok(None),
             Err(failure) => Err(failure),

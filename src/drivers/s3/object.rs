@@ -1,0 +1,170 @@
+//! An object that is made: nobody else's is replaced, and what became of it is known in the end.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+
+use http::header::{HeaderName, HeaderValue, IF_NONE_MATCH};
+use http::HeaderMap;
+use serde_json::Map;
+
+use super::errors::{Asked, Failure};
+use super::multipart::{self, StoredPart, UploadId};
+use super::parts::{DataChecks, Sealed, is_damaged, seal};
+use super::service::{Head, MAKER, Service};
+use super::signer::header;
+use crate::driver::Stored;
+use crate::error::{Error, Kind, Result};
+use crate::http::{Payload, Request};
+use crate::location::Location;
+
+/// An object to be made.
+pub struct Object {
+    pub service: Arc<Service>,
+    pub key: String,
+    pub checks: DataChecks,
+    location: Location,
+    /// The name of whoever makes it, by which it is known to be its own.
+    maker: String,
+    /// Headers that it is made with: storage class, encryption, access list, maker.
+    pub attributes: HeaderMap,
+}
+
+impl Object {
+    pub fn new(
+        service: Arc<Service>,
+        key: &str,
+        attributes: &HeaderMap,
+        checks: DataChecks,
+        location: Location,
+    ) -> Result<Self> {
+        let maker = random_name();
+        let mut attributes = attributes.clone();
+        attributes.insert(HeaderName::from_static(MAKER), header(&maker)?);
+        Ok(Object { service, key: key.to_owned(), checks, location, maker, attributes })
+    }
+
+    pub fn stored(&self) -> Stored {
+        Stored { location: self.location.clone(), metadata: Map::new() }
+    }
+
+    /// Makes the object at once; without data it is empty.
+    pub async fn put(&self, sealed: Option<Sealed>) -> Result<()> {
+        let sealed = match sealed {
+            Some(sealed) => sealed,
+            None => seal(&self.service, &self.checks, Vec::new(), EMPTY_MD5).await?,
+        };
+        let mut request = Request::put(sealed.payload.clone());
+        request.headers = self.attributes.clone();
+        request.headers.extend(sealed.headers.clone());
+        self.settle(|is_conditional| self.send(conditional(&request, is_conditional), &sealed)).await
+    }
+
+    /// Makes the object out of another one, at the server.
+    pub async fn copy(&self, source: &HeaderMap) -> Result<()> {
+        self.check_absent().await?;
+        let mut request = Request::put(Payload::default());
+        request.headers = self.attributes.clone();
+        request.headers.extend(source.clone());
+        request.headers.insert("x-amz-metadata-directive", HeaderValue::from_static("REPLACE"));
+        self.settle(|is_conditional| {
+            let request = conditional(&request, is_conditional);
+            async { self.service.ask_xml(request, Some(&self.key), &[], "a copy").await.map(drop) }
+        })
+        .await
+    }
+
+    async fn send(&self, request: Request, sealed: &Sealed) -> Asked<()> {
+        let mut retries = self.service.retries();
+        loop {
+            let asked = self.service.ask(request.clone(), Some(&self.key), &[]).await;
+            match asked.and_then(|response| Ok(self.checks.check(&response, &sealed.md5).map(drop)?)) {
+                Err(Failure::Refused(refusal)) if is_damaged(&Failure::Refused(refusal.clone())) => {
+                    self.service.rest(&mut retries, Failure::Refused(refusal)).await?;
+                }
+                asked => return asked,
+            }
+        }
+    }
+
+    /// Makes the object out of its parts.
+    pub async fn complete(&self, id: &UploadId, parts: &[StoredPart]) -> Result<()> {
+        // Not every server keeps the condition of a complete.
+        self.check_absent().await?;
+        self.settle(|is_conditional| {
+            multipart::complete(&self.service, &self.key, id, parts, is_conditional)
+        })
+        .await
+    }
+
+    /// Makes the object under the condition that there is none, as far as the server knows conditions, and
+    /// finds out what became of it where the answer does not tell.
+    async fn settle<R>(&self, make: impl Fn(bool) -> R) -> Result<()>
+    where
+        R: Future<Output = Asked<()>>,
+    {
+        let mut made = make(true).await;
+        // A server that does not know the condition says so, or takes it for one of something else.
+        if made.as_ref().is_err_and(|failure| matches!(failure.status(), 412 | 501))
+            && self.service.head(&self.key).await?.is_none()
+        {
+            made = make(false).await;
+        }
+        let Err(failure) = made else {
+            return Ok(());
+        };
+        let may_be_there = matches!(failure.status(), 404 | 409 | 412) || failure.is_ambiguous();
+        let head = if may_be_there { self.service.head(&self.key).await? } else { None };
+        match head {
+            // An attempt whose answer was lost has made it.
+            Some(head) if self.is_own(&head) => Ok(()),
+            Some(_) if matches!(failure.status(), 409 | 412 | 501) => Err(self.duplicate()),
+            _ => Err(failure.into()),
+        }
+    }
+
+    fn is_own(&self, head: &Head) -> bool {
+        head.maker.as_deref() == Some(self.maker.as_str())
+    }
+
+    /// Leaves nothing: neither the upload, if there is one, nor the object, if it `may_be_there` by now.
+    pub async fn withdraw(&self, upload: Option<UploadId>, may_be_there: bool) -> Result<()> {
+        if let Some(id) = upload {
+            multipart::abort(&self.service, &self.key, &id).await?;
+        }
+        let made = if may_be_there { self.service.head(&self.key).await? } else { None };
+        match made {
+            Some(head) if self.is_own(&head) => Ok(self.service.delete(&self.key).await?),
+            _ => Ok(()),
+        }
+    }
+
+    pub async fn check_absent(&self) -> Result<()> {
+        match self.service.head(&self.key).await? {
+            Some(_) => Err(self.duplicate()),
+            None => Ok(()),
+        }
+    }
+
+    fn duplicate(&self) -> Error {
+        let (bucket, key) = (&self.service.bucket, &self.key);
+        Error::new(Kind::Duplicate, format!("the bucket {bucket:?} has an object {key:?} already"))
+    }
+}
+
+/// The same request, which is only for an object that is not there yet.
+fn conditional(request: &Request, is_conditional: bool) -> Request {
+    let mut request = request.clone();
+    if is_conditional {
+        request.headers.insert(IF_NONE_MATCH, HeaderValue::from_static("*"));
+    }
+    request
+}
+
+/// The MD5 of nothing.
+const EMPTY_MD5: [u8; 16] =
+    [0xd4, 0x1d, 0x8c, 0xd9, 0x8f, 0x00, 0xb2, 0x04, 0xe9, 0x80, 0x09, 0x98, 0xec, 0xf8, 0x42, 0x7e];
+
+fn random_name() -> String {
+    let number = || RandomState::new().hash_one(std::process::id());
+    format!("{:016x}{:016x}", number(), number())
+}
