@@ -11,7 +11,7 @@ use super::pool::ImagePool;
 use super::{Handle, Result, c_text, check};
 
 /// What a connection is made with.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Access {
     /// The configuration file; none: where librados looks by itself.
     pub conf: Option<String>,

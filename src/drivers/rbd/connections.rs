@@ -1,10 +1,9 @@
 //! Connections to clusters, one for all stores of this process that reach a cluster in the same way.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use nix::errno::Errno;
-use once_cell::sync::{Lazy, OnceCell};
+use once_cell::sync::OnceCell;
 
 use super::errors;
 use crate::ceph::{Access, Cluster, Library, Refused};
@@ -13,32 +12,33 @@ use crate::error::{Error, Kind, Result};
 /// A connection as it is needed: made by the first call, kept for all others, ended with the last store.
 pub struct Connection {
     access: Access,
+    /// A forked child has none of the threads that serve its parent's.
+    pid: u32,
     attempt: Mutex<Arc<Attempt>>,
 }
 
 /// One try to connect, for all calls that come while it lasts.
 type Attempt = OnceCell<Result<Arc<Cluster>>>;
 
-/// Those that are in use, by process: a forked child has none of the threads that serve its parent's.
-type Shared = HashMap<(u32, Access), Weak<Connection>>;
-
-static SHARED: Lazy<Mutex<Shared>> = Lazy::new(Mutex::default);
+/// Those that are in use.
+static SHARED: Mutex<Vec<Weak<Connection>>> = Mutex::new(Vec::new());
 
 impl Connection {
     pub fn shared(access: Access) -> Arc<Self> {
-        let fresh = || Arc::new(Connection { access: access.clone(), attempt: Mutex::default() });
+        let pid = std::process::id();
+        let fresh = || Arc::new(Connection { access: access.clone(), pid, attempt: Mutex::default() });
         // Held for some instructions only: where it is taken, perhaps for ever by a thread that a fork left
         // behind, a connection of one's own does as well.
         let Ok(mut shared) = SHARED.try_lock() else {
             return fresh();
         };
-        shared.retain(|_, connection| connection.strong_count() > 0);
-        let key = (std::process::id(), access.clone());
-        if let Some(connection) = shared.get(&key).and_then(Weak::upgrade) {
+        shared.retain(|connection| connection.strong_count() > 0);
+        let mut in_use = shared.iter().filter_map(Weak::upgrade);
+        if let Some(connection) = in_use.find(|one| one.access == access && one.pid == pid) {
             return connection;
         }
         let connection = fresh();
-        shared.insert(key, Arc::downgrade(&connection));
+        shared.push(Arc::downgrade(&connection));
         connection
     }
 
