@@ -7,28 +7,8 @@ if ! PATH=$PATH:/usr/sbin command -v nginx >/dev/null; then
     exit 77
 fi
 nginx=$1/nginx
-work=$(mktemp -d)
-cleanup()
-{
-    "$nginx" stop "$work/a" 2>/dev/null || true
-    "$nginx" stop "$work/b" 2>/dev/null || true
-    rm -rf "$work"
-}
-trap cleanup EXIT
-
-fail()
-{
-    echo "FAILED at line ${BASH_LINENO[0]}: $*" >&2
-    exit 1
-}
-
-# refused ARGUMENT...: with a word of why, and nothing for a shell to take.
-refused()
-{
-    ! "$nginx" "$@" >"$work/out" 2>"$work/err" || fail "nginx $* succeeded"
-    [[ ! -s $work/out ]] || fail "nginx $* failed, yet printed assignments"
-    grep -q '^nginx: .' "$work/err" || fail "nginx $* failed without a word"
-}
+script=$nginx
+. "$1/testing.sh"
 
 answers()
 {

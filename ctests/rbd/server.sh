@@ -9,28 +9,8 @@ for tool in ceph-mon ceph-osd ceph rbd radosgw; do
     fi
 done
 ceph=$1/ceph
-work=$(mktemp -d)
-cleanup()
-{
-    "$ceph" stop "$work/a" 2>/dev/null || true
-    "$ceph" stop "$work/b" 2>/dev/null || true
-    rm -rf "$work"
-}
-trap cleanup EXIT
-
-fail()
-{
-    echo "FAILED at line ${BASH_LINENO[0]}: $*" >&2
-    exit 1
-}
-
-# refused ARGUMENT...: with a word of why, and nothing for a shell to take.
-refused()
-{
-    ! "$ceph" "$@" >"$work/out" 2>"$work/err" || fail "ceph $* succeeded"
-    [[ ! -s $work/out ]] || fail "ceph $* failed, yet printed assignments"
-    grep -q '^ceph: .' "$work/err" || fail "ceph $* failed without a word"
-}
+script=$ceph
+. "$1/testing.sh"
 
 # glance RBD-ARGUMENT...: as the user whom an image service gets.
 glance()

@@ -4,28 +4,8 @@ set -euo pipefail
 
 sheepdog=$1/sheepdog
 cluster=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/cluster.py
-work=$(mktemp -d)
-cleanup()
-{
-    "$sheepdog" stop "$work/a" 2>/dev/null || true
-    "$sheepdog" stop "$work/b" 2>/dev/null || true
-    rm -rf "$work"
-}
-trap cleanup EXIT
-
-fail()
-{
-    echo "FAILED at line ${BASH_LINENO[0]}: $*" >&2
-    exit 1
-}
-
-# refused ARGUMENT...: with a word of why, and nothing for a shell to take.
-refused()
-{
-    ! "$sheepdog" "$@" >"$work/out" 2>"$work/err" || fail "sheepdog $* succeeded"
-    [[ ! -s $work/out ]] || fail "sheepdog $* failed, yet printed assignments"
-    grep -q '^sheepdog: .' "$work/err" || fail "sheepdog $* failed without a word"
-}
+script=$sheepdog
+. "$1/testing.sh"
 
 object_size()
 {

@@ -4,28 +4,8 @@
 set -euo pipefail
 
 swift=$1/swift
-work=$(mktemp -d)
-cleanup()
-{
-    "$swift" stop "$work/a" 2>/dev/null || true
-    "$swift" stop "$work/b" 2>/dev/null || true
-    rm -rf "$work"
-}
-trap cleanup EXIT
-
-fail()
-{
-    echo "FAILED at line ${BASH_LINENO[0]}: $*" >&2
-    exit 1
-}
-
-# refused ARGUMENT...: with a word of why, and nothing for a shell to take.
-refused()
-{
-    ! "$swift" "$@" >"$work/out" 2>"$work/err" || fail "swift $* succeeded"
-    [[ ! -s $work/out ]] || fail "swift $* failed, yet printed assignments"
-    grep -q '^swift: .' "$work/err" || fail "swift $* failed without a word"
-}
+script=$swift
+. "$1/testing.sh"
 
 # exchanges: both kinds of authentication lead to an account that keeps what is put into it.
 exchanges()
