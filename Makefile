@@ -36,6 +36,7 @@ bench: setup
 	benches/http.sh
 	benches/sheepdog.sh
 	benches/rbd.sh
+	benches/swift.sh
 
 install: build
 	cmake --install $(BUILD)

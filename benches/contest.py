@@ -15,7 +15,7 @@ import typing
 class Cost:
     wall: float
     cpu: float
-    peak: int = 0  # KiB above what was resident before; 0 when nobody looked
+    peak: int = 0  # KiB above what was resident before, of a whole program all of it; 0 when nobody looked
 
 
 def reported(*command):
@@ -35,7 +35,7 @@ def timed(*command):
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
         raise subprocess.CalledProcessError(child.returncode, command)
-    return Cost(wall, usage.ru_utime + usage.ru_stime)
+    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
 
 
 def drop_caches():
