@@ -125,16 +125,15 @@ impl Driver for SheepdogDriver {
     ) -> Result<Box<dyn Download>> {
         let vdi = self.image(op, location)?;
         let range = part.of(vdi.get_size());
-        let (asked, objects) = (vdi.clone(), vdi.header.objects_of(&range));
-        let owners = self.runtime.run(op, async move { asked.read_owners(objects).await })?;
+        let (asked, bytes) = (vdi.clone(), range.clone());
+        let owners = self.runtime.run(op, async move { asked.owners_of(&bytes).await })?;
         Ok(Box::new(SheepdogDownload::new(self.runtime.clone(), vdi, owners, range, pool)))
     }
 
     fn reader(&self, op: &Operation, location: &Location) -> Result<Box<dyn Reader>> {
         let vdi = self.image(op, location)?;
         let (asked, size) = (vdi.clone(), vdi.get_size());
-        let objects = vdi.header.objects_of(&(0..size));
-        let owners = self.runtime.run(op, async move { asked.read_owners(objects).await })?;
+        let owners = self.runtime.run(op, async move { asked.owners_of(&(0..size)).await })?;
         let source = RandomAccess { vdi, owners };
         Ok(Box::new(ReadAhead::new(self.runtime.clone(), source, size, self.cache_memory)))
     }

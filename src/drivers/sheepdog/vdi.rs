@@ -58,10 +58,13 @@ impl Vdi {
 
     /// The image of that name, which must be complete.
     pub async fn open(cluster: &Arc<Cluster>, name: &str) -> Result<Arc<Self>> {
-        let vdi = Vdi::find(cluster, name).await?;
-        match state::state_of(&vdi.header) {
-            State::Complete => Ok(vdi),
-            State::Incomplete { .. } => Err(absent(cluster, name, "there is only an incomplete VDI")),
+        Vdi::find(cluster, name).await?.complete()
+    }
+
+    fn complete(self: Arc<Self>) -> Result<Arc<Self>> {
+        match state::state_of(&self.header) {
+            State::Complete => Ok(self),
+            State::Incomplete { .. } => Err(absent(&self.cluster, &self.name, "there is only an incomplete VDI")),
         }
     }
 
@@ -197,6 +200,15 @@ impl Vdi {
             return Ok(());
         }
         Err(Error::new(Kind::Bug, format!("{length} bytes at {offset} are beyond the end of an object")))
+    }
+
+    /// The owners of the objects that hold those bytes of an image.
+    pub async fn owners_of(&self, bytes: &Range<u64>) -> Result<Vec<u32>> {
+        let owners = self.read_owners(self.header.objects_of(bytes)).await?;
+        // Somebody may have deleted the image since it was opened, and a wiped table reads as an image of
+        // zeros.  But the mark comes before that.
+        Vdi::known(&self.cluster, &self.name, self.vid).await?.complete()?;
+        Ok(owners)
     }
 
     /// The owners of those objects; 0 where there is none.

@@ -95,8 +95,8 @@ fn answers_cut_at_any_byte_are_errors() {
     let driver = driver_at(server.port(), settings());
     driver.add_bytes("cut", &data);
     let mut held = std::mem::take(&mut *server.cluster());
-    // Lookup, inode, table, and two objects.
-    for number in 0..5 {
+    // Lookup, inode, table, inode again, and two objects.
+    for number in 0..6 {
         for length in (0..48).chain([49, 60, 500, 4711, 100_000]) {
             let server = Server::scripted(small(), on(number, move || Action::Cut(length)));
             *server.cluster() = held;

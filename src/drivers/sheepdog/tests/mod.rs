@@ -1,5 +1,6 @@
 //! The driver against a cluster in memory, which does as it is told, and against what a real daemon said.
 
+mod deletions;
 mod faults;
 mod images;
 mod leftovers;
