@@ -23,23 +23,26 @@ pub async fn delete(cluster: &Arc<Cluster>, name: &str) -> Result<()> {
         let message = format!("VDI {name:?} has become a snapshot, which is not deleted by its name");
         return Err(Error::new(Kind::InUse, message).with_exception("HasSnapshot"));
     }
-    let stray: Vec<u32> = match state::state_of(&vdi.header) {
-        State::Incomplete { objects } => (0..objects).collect(),
+    let stray = match vdi.state()? {
+        State::Incomplete { objects } => 0..objects,
         State::Complete => {
             // Whoever is killed on the way leaves no image that reads as zeros.
             vdi.mark(vdi.header.objects_of(&(0..vdi.get_size())).end).await?;
-            Vec::new()
+            0..0
         }
     };
-    vdi.remove(&stray).await
+    vdi.remove(stray).await
 }
 
 impl Vdi {
     /// Removes the VDI with what its table points to, and those of the `stray` objects to which it does not.
-    pub async fn remove(self: &Arc<Self>, stray: &[u32]) -> Result<()> {
-        let owners = self.read_owners(0..self.objects_at_most(stray)).await?;
-        let unowned = |index: &&u32| owners.get(**index as usize).is_none_or(|owner| *owner == 0);
-        self.remove_objects(stray.iter().filter(unowned).copied()).await?;
+    pub async fn remove(
+        self: &Arc<Self>,
+        stray: impl DoubleEndedIterator<Item = u32> + Clone + Send,
+    ) -> Result<()> {
+        let owners = self.read_owners(0..self.objects_at_most(stray.clone().next_back())).await?;
+        let unowned = |index: &u32| owners.get(*index as usize).is_none_or(|owner| *owner == 0);
+        self.remove_objects(stray.filter(unowned)).await?;
         // Old daemons find the objects by the table; later ones remove them as the table is wiped, and
         // before that no VDI.
         if self.counts_references().await? {
@@ -57,12 +60,12 @@ impl Vdi {
         Err(Error::new(Kind::Failed, message))
     }
 
-    fn objects_at_most(&self, stray: &[u32]) -> u32 {
+    fn objects_at_most(&self, last_stray: Option<u32>) -> u32 {
         let in_size = match state::is_birth_size(self.get_size()) {
             true => 0,
             false => self.header.objects_of(&(0..self.get_size())).end,
         };
-        stray.last().map_or(in_size, |last| in_size.max(last + 1))
+        last_stray.map_or(in_size, |last| in_size.max(last + 1))
     }
 
     async fn remove_objects(self: &Arc<Self>, objects: impl Iterator<Item = u32>) -> Result<()> {

@@ -5,7 +5,8 @@
 //! Before it can have a tag it is born with a size that no image has.
 
 use super::cluster::chance;
-use super::inode::Header;
+use super::inode::{Header, MAX_OBJECTS};
+use crate::error::{Error, Kind, Result};
 
 /// Followed by how many objects there may be.
 const MARK: &str = "glance-store: incomplete, objects: ";
@@ -32,15 +33,23 @@ pub fn mark(objects: u32) -> String {
     format!("{MARK}{objects}")
 }
 
-pub fn state_of(header: &Header) -> State {
+pub fn state_of(header: &Header) -> Result<State> {
     let tag = std::str::from_utf8(&header.tag).unwrap_or_default();
-    if let Some(objects) = tag.strip_prefix(MARK).and_then(|objects| objects.parse().ok()) {
-        return State::Incomplete { objects };
+    if let Some(objects) = tag.strip_prefix(MARK) {
+        let objects = objects.parse().ok().filter(|objects| u64::from(*objects) <= MAX_OBJECTS);
+        return objects.map(|objects| State::Incomplete { objects }).ok_or_else(|| impossible(tag));
     }
     if tag.is_empty() && is_birth_size(header.size) {
-        return State::Incomplete { objects: 0 };
+        return Ok(State::Incomplete { objects: 0 });
     }
-    State::Complete
+    Ok(State::Complete)
+}
+
+fn impossible(tag: &str) -> Error {
+    let message = format!(
+        "the tag {tag:?} of the VDI names no number of objects up to {MAX_OBJECTS}: it was not written here;          remove the VDI with \"dog vdi delete\""
+    );
+    Error::new(Kind::Failed, message)
 }
 
 pub fn is_birth_size(size: u64) -> bool {
@@ -70,11 +79,14 @@ mod tests {
             (String::new(), (1 << 40) - 512, State::Complete),
             (String::new(), (1 << 40) + 1, State::Complete),
             ("s1".to_owned(), (1 << 40) - 1, State::Complete),
-            (format!("{MARK}many"), 0, State::Complete),
         ] {
-            assert_eq!(state_of(&header(tag.as_bytes(), size)), state, "{tag:?} {size}");
+            assert_eq!(state_of(&header(tag.as_bytes(), size)).unwrap(), state, "{tag:?} {size}");
         }
-        assert_eq!(state_of(&header(b"\xFF", 1)), State::Complete);
+        assert_eq!(state_of(&header(b"\xFF", 1)).unwrap(), State::Complete);
+        for objects in ["", "many", "-1", "1048577", "4294967295", "4294967296"] {
+            let error = state_of(&header(format!("{MARK}{objects}").as_bytes(), 0)).unwrap_err();
+            assert!(error.message().contains(&format!("objects: {objects}\" of the VDI")), "{error}");
+        }
         assert!((0..1000).all(|_| is_birth_size(birth_size())));
     }
 }

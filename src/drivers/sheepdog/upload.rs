@@ -77,7 +77,7 @@ impl SheepdogUpload {
             Err(stopped) => {
                 let op = op.cleanup();
                 let undone = match creating.join(&op) {
-                    Ok(Ok(vdi)) => runtime.run(&op, async move { vdi.remove(&[]).await }),
+                    Ok(Ok(vdi)) => runtime.run(&op, async move { vdi.remove(0..0).await }),
                     _ => Ok(()),
                 };
                 return Err(match undone {
@@ -297,7 +297,7 @@ impl Upload for SheepdogUpload {
         self.runtime.run(op, async move {
             // It may have been published.
             vdi.mark(marked).await?;
-            vdi.remove(&stray).await
+            vdi.remove(stray.into_iter()).await
         })
     }
 }
@@ -305,7 +305,7 @@ impl Upload for SheepdogUpload {
 async fn create(cluster: &Arc<Cluster>, image_id: &str, copies: u8, size: Option<u64>) -> Result<Arc<Vdi>> {
     let vdi = Vdi::create(cluster, image_id, copies).await?;
     if let Err(error) = check_size(&vdi, size.unwrap_or_default()) {
-        vdi.remove(&[]).await?;
+        vdi.remove(0..0).await?;
         return Err(error);
     }
     Ok(vdi)

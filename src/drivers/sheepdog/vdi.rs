@@ -61,8 +61,12 @@ impl Vdi {
         Vdi::find(cluster, name).await?.complete()
     }
 
+    pub fn state(&self) -> Result<State> {
+        state::state_of(&self.header).map_err(|error| error.context(format_args!("VDI {:?}", self.name)))
+    }
+
     fn complete(self: Arc<Self>) -> Result<Arc<Self>> {
-        match state::state_of(&self.header) {
+        match self.state()? {
             State::Complete => Ok(self),
             State::Incomplete { .. } => Err(absent(&self.cluster, &self.name, "there is only an incomplete VDI")),
         }
@@ -116,7 +120,7 @@ impl Vdi {
     /// Why the name cannot be had.
     async fn taken(cluster: &Arc<Cluster>, name: &str, answer: Answer) -> Error {
         let found = Vdi::find(cluster, name).await;
-        let state = found.map_or(State::Complete, |vdi| state::state_of(&vdi.header));
+        let state = found.and_then(|vdi| vdi.state()).unwrap_or(State::Complete);
         let error = match answer.success() {
             Err(error) => error.context(format_args!("VDI {name:?} at {}", cluster.address())),
             Ok(_) => absent(cluster, name, "it is gone again"),
@@ -237,7 +241,7 @@ async fn undo_birth(cluster: &Arc<Cluster>, name: &str, is_own: impl Fn(&Vdi) ->
     if let Ok(vdi) = Vdi::find(cluster, name).await
         && is_own(&vdi)
     {
-        let _ = vdi.remove(&[]).await;
+        let _ = vdi.remove(0..0).await;
     }
 }
 

@@ -122,3 +122,25 @@ fn a_half_deleted_vdi_is_deleted_wholly() {
     driver.delete(&Operation::default(), &location).unwrap();
     assert_eq!(server.cluster().listing(), "");
 }
+
+/// Anybody can write a tag, and a daemon can lie about it.
+#[test]
+fn tags_that_promise_more_objects_than_can_be_are_refused() {
+    let server = Server::scripted(small(), |request| match (request.opcode(), request.u32(12)) {
+        (0x02, 4664) => Action::Change(|bytes| {
+            let tag = b"glance-store: incomplete, objects: 4294967295";
+            bytes[48 + 256..][..tag.len()].copy_from_slice(tag);
+        }),
+        _ => Action::Answer,
+    });
+    let (driver, op) = (driver_at(server.port(), settings()), Operation::default());
+    let location = driver.location("hostile");
+    // The add is done before anybody reads the tag.
+    driver.add(&op, "hostile", Some(1), pieces_of(b"x", 1)).unwrap();
+    let before = server.cluster().listing();
+    for error in [driver.get(&location).unwrap_err(), driver.delete(&op, &location).unwrap_err()] {
+        assert_error(error.clone(), Kind::Failed, "VDI \"hostile\"");
+        assert_error(error, Kind::Failed, "objects: 4294967295");
+    }
+    assert_eq!(server.cluster().listing(), before);
+}
