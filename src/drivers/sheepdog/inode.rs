@@ -22,6 +22,8 @@ const VID_AT: usize = 560;
 /// What the daemons allow: objects of 1 MiB to 2 GiB.
 const SHIFTS: std::ops::RangeInclusive<u8> = 20..=31;
 
+pub const MAX_VID: u32 = 0xFF_FFFF;
+
 /// The object that holds the inode of a VDI.
 pub fn inode_oid(vid: u32) -> u64 {
     1 << 63 | u64::from(vid) << 32

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::cluster::Cluster;
 use super::codes::{NO_OBJ, NO_VDI, VDI_EXIST};
-use super::inode::{self, Header, MAX_OBJECTS, SIZE_AT, TAG_AT};
+use super::inode::{self, Header, MAX_OBJECTS, MAX_VID, SIZE_AT, TAG_AT};
 use super::room::Space;
 use super::state::{self, State};
 use super::wire::{Answer, Request, padded};
@@ -208,11 +208,26 @@ impl Vdi {
 
     /// The owners of the objects that hold those bytes of an image.
     pub async fn owners_of(&self, bytes: &Range<u64>) -> Result<Vec<u32>> {
-        let owners = self.read_owners(self.header.objects_of(bytes)).await?;
+        let objects = self.header.objects_of(bytes);
+        let owners = self.read_owners(objects.clone()).await?;
+        self.check_owners(objects.start, &owners)?;
         // Somebody may have deleted the image since it was opened, and a wiped table reads as an image of
         // zeros.  But the mark comes before that.
         Vdi::known(&self.cluster, &self.name, self.vid).await?.complete()?;
         Ok(owners)
+    }
+
+    /// What is no VDI's number would lead to inodes and whatever else the cluster holds.
+    fn check_owners(&self, first: u32, owners: &[u32]) -> Result<()> {
+        let Some((index, owner)) = (first..).zip(owners).find(|(_, owner)| **owner > MAX_VID) else {
+            return Ok(());
+        };
+        let message = format!(
+            "the table of VDI {:?} is damaged: the owner of object {index} cannot be {owner:#x}; \
+             see \"dog vdi check\"",
+            self.name
+        );
+        Err(Error::new(Kind::Failed, message))
     }
 
     /// The owners of those objects; 0 where there is none.

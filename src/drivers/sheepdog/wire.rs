@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::codes::{self, SUCCESS};
+use super::inode::MAX_VID;
 use crate::error::{Error, Kind, Result};
 
 /// The length of the header of every request and every answer.
@@ -206,7 +207,7 @@ impl Answer {
     pub fn vid(&self) -> Result<u32> {
         let vid = number(&self.header, 24);
         match vid {
-            1..=0xFF_FFFF => Ok(vid),
+            1..=MAX_VID => Ok(vid),
             _ => Err(Error::new(Kind::Failed, format!("the daemon names a VDI that cannot be: {vid:#x}"))),
         }
     }

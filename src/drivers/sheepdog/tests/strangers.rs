@@ -123,6 +123,22 @@ fn a_half_deleted_vdi_is_deleted_wholly() {
     assert_eq!(server.cluster().listing(), "");
 }
 
+#[test]
+fn owners_that_cannot_be_are_refused_and_deleted() {
+    let server = Server::scripted(small(), |request| match (request.opcode(), request.offset()) {
+        // The highest byte of the second owner: the object would be an inode.
+        (0x02, 4664) => Action::Change(|bytes| bytes[48 + 7] = 0x80),
+        _ => Action::Answer,
+    });
+    let (driver, op) = (driver_at(server.port(), settings()), Operation::default());
+    let location = driver.add_bytes("garbage", &image(3 * MIB));
+    let words = "the owner of object 1 cannot be 0x80";
+    assert_error(driver.get(&location).unwrap_err(), Kind::Failed, words);
+    assert_error(driver.reader(&op, &location).err().unwrap(), Kind::Failed, words);
+    driver.delete(&op, &location).unwrap();
+    assert_eq!(server.cluster().listing(), "");
+}
+
 /// Anybody can write a tag, and a daemon can lie about it.
 #[test]
 fn tags_that_promise_more_objects_than_can_be_are_refused() {
