@@ -7,6 +7,7 @@ mod connection;
 mod delete;
 mod download;
 mod inode;
+mod list;
 mod location;
 mod options;
 mod reader;

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use super::cluster::Cluster;
 use super::inode::MAX_OBJECTS;
+use super::list::advised;
 use super::location::location_of;
 use super::state::is_birth_size;
 use super::vdi::{Manner, Vdi, exist};
@@ -209,13 +210,23 @@ impl SheepdogUpload {
 
     /// Waits for one request to end, whichever is first.
     fn finish_one(&mut self, op: &Operation) -> Result<()> {
+        let Err(failure) = self.next_ended(op)? else {
+            return Ok(());
+        };
+        let (vdi, error) = (self.vdi.clone(), failure.clone());
+        let advising = async move { Ok(advised(&vdi.cluster, &vdi.name, error).await) };
+        Err(self.runtime.run(op, advising).unwrap_or(failure))
+    }
+
+    /// What came of the request that is the first to end.
+    fn next_ended(&mut self, op: &Operation) -> Result<Result<()>> {
         let ended = || {
             let mut requests = self.under_way.iter().enumerate();
             requests.find_map(|(at, request)| Some((at, request.task.try_join()?)))
         };
         let (at, result) = op.wait(ended)?;
         self.under_way.swap_remove(at);
-        result?
+        result
     }
 
     /// Waits for all requests.
@@ -289,7 +300,7 @@ impl Upload for SheepdogUpload {
     fn abort(&mut self, op: &Operation) -> Result<()> {
         while !self.under_way.is_empty() && op.check().is_ok() {
             // Why the upload has failed is told already.
-            let _ = self.finish_one(op);
+            let _ = self.next_ended(op);
         }
         let created = self.created.iter().enumerate().filter(|(_, created)| **created);
         let stray: Vec<u32> = created.map(|(index, _)| index as u32).collect();
@@ -303,7 +314,10 @@ impl Upload for SheepdogUpload {
 }
 
 async fn create(cluster: &Arc<Cluster>, image_id: &str, copies: u8, size: Option<u64>) -> Result<Arc<Vdi>> {
-    let vdi = Vdi::create(cluster, image_id, copies).await?;
+    let vdi = match Vdi::create(cluster, image_id, copies).await {
+        Ok(vdi) => vdi,
+        Err(error) => return Err(advised(cluster, image_id, error).await),
+    };
     if let Err(error) = check_size(&vdi, size.unwrap_or_default()) {
         vdi.remove(0..0).await?;
         return Err(error);

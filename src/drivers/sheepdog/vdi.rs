@@ -73,10 +73,7 @@ impl Vdi {
     }
 
     async fn known(cluster: &Arc<Cluster>, name: &str, vid: u32) -> Result<Arc<Self>> {
-        let request = Request::read_object(inode::inode_oid(vid), 0, inode::HEADER);
-        let answer = cluster.call(&request, &Space::Own(inode::HEADER as usize)).await?;
-        let bytes = answer.success()?.data.concat();
-        let header = Header::parse(&bytes, vid)?;
+        let header = read_header(cluster, vid).await?;
         if header.name.is_empty() {
             return Err(absent(cluster, name, "somebody has just deleted the VDI"));
         }
@@ -258,6 +255,12 @@ async fn undo_birth(cluster: &Arc<Cluster>, name: &str, is_own: impl Fn(&Vdi) ->
     {
         let _ = vdi.remove(0..0).await;
     }
+}
+
+pub async fn read_header(cluster: &Cluster, vid: u32) -> Result<Header> {
+    let request = Request::read_object(inode::inode_oid(vid), 0, inode::HEADER);
+    let answer = cluster.call(&request, &Space::Own(inode::HEADER as usize)).await?;
+    Header::parse(&answer.success()?.data.concat(), vid)
 }
 
 async fn write_header(cluster: &Cluster, vid: u32, at: u32, bytes: Bytes) -> Result<()> {

@@ -28,6 +28,7 @@ const WRITE_OBJECT: u8 = 0x03;
 const REMOVE_OBJECT: u8 = 0x04;
 const NEW_VDI: u8 = 0x11;
 const GET_VDI_INFO: u8 = 0x14;
+const READ_VDIS: u8 = 0x15;
 const DELETE_VDI: u8 = 0x17;
 const GET_CLUSTER_DEFAULT: u8 = 0x18;
 
@@ -96,6 +97,11 @@ impl Request {
     /// Asks for the working VDI of a name, no snapshot.
     pub fn get_vdi_info(name: &str) -> Self {
         Request::new(VDI_VERSION, GET_VDI_INFO, WRITE, 2 * NAME as u32).with_name_and_tag(name)
+    }
+
+    /// Asks which VDIs are in use: for a bit of each there can be.
+    pub fn read_vdis() -> Self {
+        Request::new(VDI_VERSION, READ_VDIS, 0, (MAX_VID + 1) / 8)
     }
 
     pub fn delete_vdi(name: &str) -> Self {

@@ -2,6 +2,7 @@
 
 mod deletions;
 mod faults;
+mod full;
 mod images;
 mod leftovers;
 mod recorded;

@@ -119,6 +119,7 @@ fn own_request(exchange: &Exchange, vid: u32) -> Request {
     let length = u32::from_le_bytes(header[12..16].try_into().unwrap());
     let data = vec![bytes::Bytes::from(payload.clone())];
     match &*exchange.title {
+        "read_vdis bitmap (2^24 bits)" => Request::read_vdis(),
         "get cluster defaults" => Request::get_cluster_default(),
         "vdi lookup, missing" | "vdi lookup" | "lookup head" | "vdi lookup after delete" => {
             Request::get_vdi_info("vec1")
