@@ -18,8 +18,8 @@ use crate::error::{Error, Kind, Result};
 use crate::operation::Operation;
 use crate::transfer::{Piece, Pool, Runtime, Sink, Task, is_zero};
 
-/// How many objects an image of unknown size is marked to have at first; with each mark there are twice as
-/// many.
+/// How many objects an image is marked to have at first, if its size allows; with each mark there are twice
+/// as many.
 const FIRST_OBJECTS: u32 = 16;
 
 /// How many owners one request writes.
@@ -179,9 +179,10 @@ impl SheepdogUpload {
         if index < self.marked {
             return Ok(());
         }
+        // A delete looks for all that the mark tells of, so that does not run ahead to a large size.
         let doubled = (2 * self.marked).max(FIRST_OBJECTS);
-        let promised = self.size.map_or(doubled, |size| self.vdi.header.objects_of(&(0..size)).end);
-        self.marked = promised.max(index + 1).min(MAX_OBJECTS as u32);
+        let promised = self.size.map_or(MAX_OBJECTS as u32, |size| self.vdi.header.objects_of(&(0..size)).end);
+        self.marked = doubled.min(promised).max(index + 1).min(MAX_OBJECTS as u32);
         let (vdi, marked) = (self.vdi.clone(), self.marked);
         self.begin_request(op, 0, async move { vdi.mark(marked).await })?;
         self.finish(op)

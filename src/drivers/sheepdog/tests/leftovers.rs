@@ -74,3 +74,46 @@ fn a_killed_delete_leaves_no_image_and_can_be_done_again() {
         }
     }
 }
+
+/// How many objects the delete of that VDI asks the cluster to remove.
+fn removals(held: Held, name: &str) -> usize {
+    let removals = Arc::new(AtomicUsize::new(0));
+    let counted = removals.clone();
+    let server = Server::scripted(small(), move |request| {
+        counted.fetch_add(usize::from(request.opcode() == 0x04), Ordering::SeqCst);
+        Action::Answer
+    });
+    *server.cluster() = held;
+    let driver = driver_at(server.port(), settings());
+    driver.delete(&Operation::default(), &driver.location(name)).unwrap();
+    assert_eq!(server.cluster().listing(), "");
+    removals.load(Ordering::SeqCst)
+}
+
+#[test]
+fn what_is_left_of_a_large_image_is_deleted_by_few_requests() {
+    let (op, size) = (Operation::default(), 1 << 38);
+    let server = Server::start(small());
+    let driver = driver_at(server.port(), settings());
+    let mut upload = driver.begin(&op, "large", Some(size), &Pool::new(&op, MIB, 16 * MIB as u64)).unwrap();
+    (0..17).try_for_each(|_| upload.put(&op, Piece::Data(image(MIB).into()))).unwrap();
+    // Nothing is under way any more.
+    upload.prepare(&op).unwrap();
+    // The table tells of 17 objects; there may be twice as many as at first.
+    assert_eq!(removals(std::mem::take(&mut *server.cluster()), "large"), 32 - 17);
+}
+
+#[test]
+fn a_killed_delete_of_a_large_sparse_image_is_done_again_by_few_requests() {
+    let server = Server::start(small());
+    let driver = driver_at(server.port(), settings());
+    let pieces = vec![Piece::Data(image(MIB).into()), Piece::Hole(1 << 34)];
+    driver.add(&Operation::default(), "sparse", None, pieces).unwrap();
+    let held = std::mem::take(&mut *server.cluster());
+    // Look-up, inode, mark, table, wipe.
+    let server = killed_at(4, held, |driver| {
+        driver.delete(&Operation::default(), &driver.location("sparse")).unwrap_err();
+    });
+    assert!(server.cluster().listing().contains("incomplete"));
+    assert_eq!(removals(std::mem::take(&mut *server.cluster()), "sparse"), 0);
+}
