@@ -1,6 +1,6 @@
 #!/bin/bash
-# Measures adds to and gets from a Swift on this machine against the Python glance_store, python-swiftclient, rclone, if there is one,
-# and curl, and counts requests to Keystone; prints Markdown.
+# Measures adds to and gets from a Swift on this machine against the Python glance_store, python-swiftclient, curl
+# and, if there is one, rclone, and counts requests to Keystone; prints Markdown.
 #
 #   GS_BENCH_MIB=1024    size of the image, rounded down to whole segments
 #   GS_BENCH_ROUNDS=5    how often each contestant runs, in turn
