@@ -12,6 +12,8 @@ static struct account account;
 static const char    *container;
 static struct faults *faults;
 static uint8_t       *data;
+/* Whether an image is one object that is too large to be held in memory. */
+static bool is_streamed;
 
 struct bad_day {
     const char *why;
@@ -93,7 +95,9 @@ static const char *with_id(const char *rule, const char *id, const char *manifes
 static gs_registry *registry(const char *manifest)
 {
     return spoilt_registry(faults, container, SETTINGS({ "glance_store", "swift_store_retries", "2" },
-                                                       { "glance_store", "swift_store_manifest", manifest }));
+                                                       { "glance_store", "swift_store_manifest", manifest },
+                                                       { "glance_store", "swift_store_large_object_size", is_streamed ? "5000" : "1" },
+                                                       { "glance_store", "transfer_memory", is_streamed ? "8" : "64" }));
 }
 
 static void check_outcome(gs_store *store, const struct bad_day *day, gs_status status, gs_image *image, size_t len, const char *before)
@@ -148,6 +152,27 @@ static void bad_days(void)
         check_bad_day(&plain[i], 100000, true, "dlo");
 }
 
+/* Images that are sent as they come: no retry can have their bytes again. */
+static void streamed(void)
+{
+    static const struct bad_day days[] = {
+        { "sent as it comes", OVERCOME, 0, { NULL } },
+        { "the connection is cut", GS_UNAVAILABLE, 0, { "PUT */@ * cut-request=5000000" } },
+        { "the answer is lost", EITHER, 0, { "PUT */@ * cut=answer" } },
+        { "the answer has a wrong ETag", GS_FAILED, 0, { "PUT */@ * answer-header=\"Etag: 0123456789abcdef0123456789abcdef\"" } },
+        { "the account is full", GS_STORAGE_FULL, 413, { "PUT */@ * answer-status=413" } },
+    };
+    uint8_t *kept = data;
+    size_t   len = 20 * MiB;
+    data = new_data(len, RANDOM_DATA);
+    is_streamed = true;
+    for (size_t i = 0; i < sizeof days / sizeof *days; i++)
+        check_bad_day(&days[i], len, true, "dlo");
+    is_streamed = false;
+    free(data);
+    data = kept;
+}
+
 /* ---- Others who work on the same account at the same time ------------------------------ */
 
 struct other { const char *id; void (*act)(const char *id); };
@@ -164,6 +189,11 @@ static void *act_before_the_manifest(void *user)
 static void take_the_name(const char *id)
 {
     put_object(&account, container, id, NULL, "another's", 9);
+}
+
+static void lose_a_segment(const char *id)
+{
+    delete_object(&account, container, text("%s-00002", id));
 }
 
 static void with_another(const char *manifest, const char *id, void (*act)(const char *id), gs_status *status)
@@ -195,6 +225,25 @@ static void company(const char *manifest)
     CHECK_STR("another's", reply.body);
     reply_free(&reply);
     delete_object(&account, container, id);
+
+    check_context("a segment is lost before the manifest is there, %s", manifest);
+    with_another(manifest, new_id(), lose_a_segment, &status);
+    CHECK(status != GS_OK);
+    CHECK_STR("", names_in(&account, container));
+}
+
+/* ---- Lists of lists ------------------------------------------------------------------------ */
+
+/* A server that takes few segments in a list makes the library nest its lists. */
+static void nested_lists(void)
+{
+    static const struct bad_day days[] = {
+        { "lists of lists", OVERCOME, 0, { "GET swift:/info 1 status=200 body='{\"slo\":{\"max_manifest_segments\":2}}'" } },
+        { "a list in a list is refused", GS_FAILED, 400, { "GET swift:/info 1 status=200 body='{\"slo\":{\"max_manifest_segments\":2}}'",
+                                                           "PUT *-slo-00002[?]* * status=400" } },
+    };
+    for (size_t i = 0; i < sizeof days / sizeof *days; i++)
+        check_bad_day(&days[i], LEN, i == 0, "slo");
 }
 
 int main(void)
@@ -206,6 +255,8 @@ int main(void)
     bad_days();
     company("dlo");
     company("slo");
+    nested_lists();
+    streamed();
     free(data);
     faults_stop(faults);
     return check_result();
