@@ -29,7 +29,7 @@ static void requests_of(size_t len, bool known)
     check_context("%zu bytes, %s", len, known ? "announced" : "not announced");
     if (!CHECK(add(store, id, data, len, known, &uri) == GS_OK))
         return;
-    CHECK_STR(text("s3+%s/%s/%s", faults_url(faults, "s3"), env("S3_BUCKET"), id), uri);
+    CHECK_STR(uri_of(faults_url(faults, "s3"), env("S3_BUCKET"), id), uri);
     const char *log = faults_log(faults);
     check_image(store, uri, data, len);
     OK(gs_delete(store, uri, NULL, ERR));

@@ -66,7 +66,7 @@ static void bad_ids(void)
 
 /* ---- Whose keys, which host ------------------------------------------------------ */
 
-/* The old form is what the reference writes, byte for byte. */
+/* The old form is what older references wrote, byte for byte. */
 static void old_form(void)
 {
     const char  *id = new_id(), *uri = NULL, *host = strstr(faults_url(faults, "s3"), "://") + 3;
@@ -75,7 +75,7 @@ static void old_form(void)
     if (CHECK(add(default_store(old), id, data, LEN, true, &uri) == GS_OK)) {
         CHECK_STR(text("s3://%s:%s@%s/%s/%s", env("S3_ACCESS_KEY"), env("S3_SECRET_KEY"), host, env("S3_BUCKET"), id), uri);
         check_image(store, uri, data, LEN);
-        check_image(store, text("s3+%s/%s/%s", faults_url(faults, "s3"), env("S3_BUCKET"), id), data, LEN);
+        check_image(store, uri_of(faults_url(faults, "s3"), env("S3_BUCKET"), id), data, LEN);
         OK(gs_delete(store, uri, NULL, ERR));
     }
     gs_registry_free(old);
@@ -107,7 +107,7 @@ static void hosts(void)
 static void own_keys(void)
 {
     const char *bucket = text("%s-private", env("S3_BUCKET")), *path = text("%s/data", new_dir());
-    const char *foreign = text("s3+%s/%s/thing", faults_url(faults, "s3"), bucket);
+    const char *foreign = uri_of(faults_url(faults, "s3"), bucket, "thing");
     uint64_t    size = 0;
     write_file(path, data, LEN);
     tool("make %s", bucket);

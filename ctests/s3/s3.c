@@ -76,6 +76,11 @@ struct faults *s3_faults(void)
     return faults_start(text("s3=%s", env("S3_URL") + strlen("http://")), NULL);
 }
 
+const char *uri_of(const char *url, const char *bucket, const char *id)
+{
+    return text("s3://%s/%s/%s", strstr(url, "://") + 3, bucket, id);
+}
+
 const char *new_id(void)
 {
     static unsigned count;

@@ -25,6 +25,9 @@ gs_registry *s3_registry(const char *url, const struct setting *settings);
 /* A proxy in front of the server, called "s3". */
 struct faults *s3_faults(void);
 
+/* The location of an image in the bucket at that proxy or server: s3://HOST/BUCKET/ID */
+const char *uri_of(const char *url, const char *bucket, const char *id);
+
 const char *new_id(void);
 /* Adds bytes; the status, and on success the URI in `uri`. */
 gs_status add(gs_store *store, const char *id, const void *data, size_t len, bool known, const char **uri);

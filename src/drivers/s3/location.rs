@@ -1,5 +1,5 @@
-//! `s3` URIs.  Ours name host, bucket and key; those that glance_store wrote hold both keys as well, with
-//! nothing escaped, so the last `@` ends them and the first `:` separates them.
+//! `s3` URIs.  They name host, bucket and key; those that glance_store wrote before 5.7 hold both keys as well,
+//! with nothing escaped, so the last `@` ends them and the first `:` separates them.
 
 use super::credentials::Keys;
 use crate::error::{Error, Kind, Result};

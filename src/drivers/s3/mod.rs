@@ -200,14 +200,12 @@ impl S3Driver {
 
     /// The location of an image that is added.
     fn location_of(&self, endpoint: &Endpoint, bucket: &str, image_id: &str, keys: &Keys) -> Location {
-        let has_keys = self.access.keys_in_location;
+        // As the Python glance_store names them.
         let scheme = match endpoint.scheme() {
             Scheme::Https => "s3+https",
-            // So the Python glance_store writes it.
-            Scheme::Http if has_keys => "s3",
-            Scheme::Http => "s3+http",
+            Scheme::Http => "s3",
         };
-        let keys = has_keys.then(|| keys.clone());
+        let keys = self.access.keys_in_location.then(|| keys.clone());
         Place::new(scheme, keys, &endpoint.service(), bucket, image_id).location()
     }
 }

@@ -102,7 +102,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     OptionSpec::new(
         KEYS_IN_LOCATION,
         OptionKind::Bool,
-        "Whether new locations hold both keys in clear text, as the Python glance_store needs them",
+        "Whether new locations hold both keys in clear text, as older releases of glance_store need them",
     )
     .with_default("false"),
     OptionSpec::new(
