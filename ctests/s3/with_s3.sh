@@ -11,8 +11,8 @@ if [[ ! -e $directory/assignments ]]; then
     echo "skipped, because no $server runs in $directory"
     exit 77
 fi
-. "$directory/assignments"
 set -a
+. "$directory/assignments"
 S3_SERVER=$server S3_REGION=us-east-1 S3_TOOL="python3 -S $here/s3.py"
 case $server in
     rgw) S3_URL=$S3_ENDPOINT ;;
