@@ -151,7 +151,8 @@ static void stale_segments(void)
     CHECK_STR("", names_in(&account, container));
 
     check_context("segments that a killed process left, removed with a plain image");
-    put_object(&account, container, text("%s-00002", id), NULL, "stale", 5);
+    for (int i = 1; i <= 2; i++)
+        put_object(&account, container, text("%s-%05d", id, i), NULL, "stale", 5);
     uri = try_add(store, id, data, 100, 100, GS_OK);
     check_image(store, uri, data, 100);
     OK(gs_delete(store, uri, NULL, ERR));
