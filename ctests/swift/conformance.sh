@@ -35,7 +35,7 @@ auth_address = $address
 user = $user
 key = $key
 CONFIG
-token="X-Auth-Token: $(python3 "$here/token.py" "$version")"
+token="X-Auth-Token: $(python3 "$here/log_in.py" "$version")"
 "$fetch" PUT "$storage/$container" "$token"
 export GS_TEST_CONFIG=$work/glance.conf GS_TEST_STORE=cloud GS_TEST_UNIT=1024000
 export GS_TEST_LISTING="'$fetch' GET '$storage/$container?format=json' '$token'"

@@ -1,4 +1,4 @@
-"""Prints a token of the server whose addresses are in the environment: token.py 1|3
+"""Prints a token of the server whose addresses are in the environment: log_in.py 1|3
 
 The argument is the version of authentication."""
 
