@@ -44,6 +44,10 @@ pub struct StoreContext<'a> {
     pub log: Arc<Log>,
 }
 
+/// How many bytes most drivers like to move at a time: large enough that handing a buffer over costs nothing
+/// beside filling it, small enough for the processor's cache.
+pub const IO_SIZE: usize = 1 << 20;
+
 /// A store that is open.
 pub struct Opened {
     pub driver: Box<dyn Driver>,

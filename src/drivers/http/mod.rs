@@ -6,7 +6,7 @@ mod options;
 use std::sync::Arc;
 
 use crate::capabilities::Capabilities;
-use crate::driver::{Acls, Download, Driver, Opened, Part, Reader, Registration, StoreContext, Upload};
+use crate::driver::{Acls, Download, Driver, IO_SIZE, Opened, Part, Reader, Registration, StoreContext, Upload};
 use crate::error::{Error, Kind, Result};
 use crate::http::{self, Client, Image, Manner, RandomAccess};
 use crate::location::{Location, StorageUri};
@@ -20,10 +20,6 @@ pub static REGISTRATION: Registration = Registration {
     options: &[options::OPTIONS, options::CLIENT_OPTIONS],
     open,
 };
-
-/// Large enough that handing a buffer over costs nothing beside filling it, small enough for the
-/// processor's cache.
-const IO_SIZE: usize = 1 << 20;
 
 struct HttpDriver {
     client: Arc<Client>,

@@ -17,7 +17,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use crate::capabilities::Capabilities;
-use crate::driver::{Acls, Download, Driver, Opened, Part, Reader, Registration, StoreContext, Upload};
+use crate::driver::{Acls, Download, Driver, IO_SIZE, Opened, Part, Reader, Registration, StoreContext, Upload};
 use crate::error::{Error, Kind, Result};
 use crate::location::{Location, StorageUri};
 use crate::operation::Operation;
@@ -39,10 +39,6 @@ pub static REGISTRATION: Registration = Registration {
     options: &[options::OPTIONS],
     open,
 };
-
-/// Large enough that handing a buffer over costs nothing beside filling it, small enough for the
-/// processor's cache.
-const IO_SIZE: usize = 1 << 20;
 
 struct RbdDriver {
     backend: Arc<Backend>,

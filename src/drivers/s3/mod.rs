@@ -27,7 +27,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::capabilities::Capabilities;
-use crate::driver::{Acls, Download, Driver, Opened, Part, Reader, Registration, StoreContext, Upload};
+use crate::driver::{Acls, Download, Driver, IO_SIZE, Opened, Part, Reader, Registration, StoreContext, Upload};
 use crate::error::{Error, Kind, Result};
 use crate::http::{self, Client, Manner, RandomAccess, Scheme};
 use crate::location::{Location, StorageUri, shorten};
@@ -52,10 +52,6 @@ pub static REGISTRATION: Registration = Registration {
     options: &[options::OPTIONS, options::CLIENT_OPTIONS],
     open,
 };
-
-/// Large enough that handing a buffer over costs nothing beside filling it, small enough for the
-/// processor's cache.
-const IO_SIZE: usize = 1 << 20;
 
 struct S3Driver {
     client: Arc<Client>,

@@ -35,7 +35,7 @@ use std::sync::Arc;
 
 use crate::capabilities::Capabilities;
 use crate::config::Options;
-use crate::driver::{Acls, Download, Driver, Opened, Part, Reader, Registration, StoreContext, Upload};
+use crate::driver::{Acls, Download, Driver, IO_SIZE, Opened, Part, Reader, Registration, StoreContext, Upload};
 use crate::error::{Error, Kind, Result};
 use crate::http::{self, Client, Image, Manner, RandomAccess};
 use crate::location::{Location, StorageUri};
@@ -56,10 +56,6 @@ pub static REGISTRATION: Registration = Registration {
     options: &[options::OPTIONS, options::CLIENT_OPTIONS],
     open,
 };
-
-/// Large enough that handing a buffer over costs nothing beside filling it, small enough for the
-/// processor's cache.
-const IO_SIZE: usize = 1 << 20;
 
 const CAPABILITIES: Capabilities =
     Capabilities::READ_RANDOM.with(Capabilities::WRITE).with(Capabilities::DRIVER_REUSABLE);
