@@ -21,19 +21,6 @@ static const char *dir;
 
 /* ---- Threads ------------------------------------------------------------- */
 
-static const char *line_of(const char *path, const char *key)
-{
-    char  line[512] = "";
-    FILE *file = fopen(path, "r");
-    while (file && fgets(line, sizeof line, file))
-        if (strncmp(line, key, strlen(key)) == 0)
-            break;
-    if (file)
-        fclose(file);
-    line[strcspn(line, "\n")] = '\0';
-    return text("%s", line + strcspn(line, "\t ") + 1);
-}
-
 /* A thread that has just begun still has its parent's name: wait for its own. */
 static const char *name_of_new_thread(const char *status)
 {
@@ -56,16 +43,11 @@ static unsigned library_threads(void)
             continue;
         const char *status = text("/proc/self/task/%s/status", task->d_name);
         const char *name = name_of_new_thread(status);
-        uint64_t    blocked = strtoull(line_of(status, "SigBlk:"), NULL, 16);
         if (!exists(status))
             continue;
         check_context("thread %s", name);
         CHECK(strncmp(name, "gs-", 3) == 0);
-        for (int number = 1; number < NSIG; number++) {
-            bool can_be_blocked = number != SIGKILL && number != SIGSTOP && number != 32 && number != 33;
-            if (can_be_blocked && !(blocked >> (number - 1) & 1))
-                CHECK_INT(number, 0);
-        }
+        check_blocks_signals(status);
         count++;
     }
     closedir(tasks);

@@ -6,6 +6,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -289,6 +290,45 @@ static void __attribute__((constructor)) do_without(void)
         forbid_system_call(SYS_copy_file_range);
         forbid_system_call(SYS_sendfile);
         forbid_system_call(SYS_splice);
+    }
+}
+
+/* ---- What a process has ---------------------------------------------------- */
+
+unsigned entries_of(const char *dir)
+{
+    unsigned count = 0;
+    DIR     *entries = opendir(dir);
+    MUST(entries != NULL);
+    while (readdir(entries))
+        count++;
+    closedir(entries);
+    return count;
+}
+
+const char *line_of(const char *path, const char *key)
+{
+    char  line[512] = "";
+    bool  found = false;
+    FILE *file = fopen(path, "r");
+    while (file && !found && fgets(line, sizeof line, file))
+        found = strncmp(line, key, strlen(key)) == 0;
+    if (file)
+        fclose(file);
+    if (!found)
+        return "";
+    line[strcspn(line, "\n")] = '\0';
+    return text("%s", line + strlen(key) + strspn(line + strlen(key), "\t "));
+}
+
+void check_blocks_signals(const char *status)
+{
+    uint64_t blocked = strtoull(line_of(status, "SigBlk:"), NULL, 16);
+    for (int number = 1; number < NSIG; number++) {
+        /* 32 and 33 are the C library's own. */
+        bool can_be_blocked = number != SIGKILL && number != SIGSTOP && number != 32 && number != 33;
+        if (exists(status) && can_be_blocked && !(blocked >> (number - 1) & 1))
+            CHECK_INT(number, 0);
     }
 }
 

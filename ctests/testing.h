@@ -46,6 +46,15 @@ int  wait_for(pid_t child);
  * have no unnamed files; skips the test where that cannot be arranged. */
 void forbid_unnamed_files(void);
 
+/* ---- What a process has ---------------------------------------------------- */
+
+/* How many entries e.g. /proc/self/fd has; only ever compared. */
+unsigned    entries_of(const char *dir);
+/* What follows the key in e.g. /proc/self/status; empty where there is none. */
+const char *line_of(const char *path, const char *key);
+/* That the thread of this status file blocks every signal that can be blocked. */
+void        check_blocks_signals(const char *status);
+
 /* ---- Registries ---------------------------------------------------------- */
 
 struct setting { const char *group, *key, *value; };

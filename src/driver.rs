@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use crate::capabilities::Capabilities;
 use crate::config::{OptionSpec, Options};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::http;
 use crate::location::{Location, StorageUri};
 use crate::log::Log;
@@ -126,7 +126,10 @@ pub trait Driver: Any + Send + Sync {
 
     fn delete(&self, op: &Operation, location: &Location) -> Result<()>;
 
-    fn set_acls(&self, op: &Operation, location: &Location, acls: &Acls) -> Result<()>;
+    /// Says who may see and change an image.
+    fn set_acls(&self, _op: &Operation, _location: &Location, _acls: &Acls) -> Result<()> {
+        Err(Error::new(Kind::NotSupported, "the store keeps no access lists"))
+    }
 }
 
 /// An image on its way into a store.  After the last byte the facade calls `prepare` and `publish`; after

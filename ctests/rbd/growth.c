@@ -1,36 +1,15 @@
 /* Nothing grows with what a process has done: memory, threads, descriptors. */
 #include "cluster.h"
 
-#include <dirent.h>
 #include <stdlib.h>
-#include <string.h>
 
 static uint8_t *data;
 enum { LEN = 2 * MiB };
 
-static unsigned entries(const char *path)
-{
-    unsigned count = 0;
-    DIR     *dir = opendir(path);
-    MUST(dir != NULL);
-    while (readdir(dir))
-        count++;
-    closedir(dir);
-    return count;
-}
-
 /* In KiB. */
 static int64_t resident(void)
 {
-    char    line[512];
-    int64_t size = 0;
-    FILE   *file = fopen("/proc/self/status", "r");
-    MUST(file != NULL);
-    while (fgets(line, sizeof line, file))
-        if (strncmp(line, "VmRSS:", 6) == 0)
-            size = atol(line + 6);
-    fclose(file);
-    return size;
+    return atol(line_of("/proc/self/status", "VmRSS:"));
 }
 
 static void cycle(void)
@@ -46,12 +25,12 @@ static void cycles(void)
     check_context("opening and closing, again and again");
     for (unsigned i = 0; i < 20; i++)
         cycle();
-    unsigned fds = entries("/proc/self/fd"), threads = entries("/proc/self/task");
+    unsigned fds = entries_of("/proc/self/fd"), threads = entries_of("/proc/self/task");
     int64_t  memory = resident();
     for (unsigned i = 0; i < 100; i++)
         cycle();
-    CHECK_INT(fds, entries("/proc/self/fd"));
-    CHECK_INT(threads, entries("/proc/self/task"));
+    CHECK_INT(fds, entries_of("/proc/self/fd"));
+    CHECK_INT(threads, entries_of("/proc/self/task"));
     /* Less than what one connection takes. */
     CHECK(resident() - memory < 10 * KiB);
 }
@@ -61,7 +40,7 @@ static void many_adds(void)
     gs_registry *reg = rbd_registry(NULL);
     int64_t      memory = 0;
     check_context("adding, again and again");
-    for (int i = 0; i < (60); i++) {
+    for (int i = 0; i < 60; i++) {
         if (i == 10)
             memory = resident();
         MUST(OK(add(default_store(reg), "im", data, LEN, i % 2)));

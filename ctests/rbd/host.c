@@ -15,30 +15,6 @@ extern char **environ;
 static uint8_t *data;
 enum { LEN = 2 * MiB };
 
-static unsigned entries(const char *path)
-{
-    unsigned count = 0;
-    DIR     *dir = opendir(path);
-    MUST(dir != NULL);
-    while (readdir(dir))
-        count++;
-    closedir(dir);
-    return count;
-}
-
-static uint64_t number_in(const char *path, const char *key, int base)
-{
-    char     line[512];
-    uint64_t number = 0;
-    FILE    *file = fopen(path, "r");
-    while (file && fgets(line, sizeof line, file))
-        if (strncmp(line, key, strlen(key)) == 0)
-            number = strtoull(line + strlen(key), NULL, base);
-    if (file)
-        fclose(file);
-    return number;
-}
-
 static void use(gs_registry *reg)
 {
     const char *uri = add_bytes(default_store(reg), "im", data, LEN);
@@ -56,13 +32,8 @@ static void check_threads(void)
         const char *status = text("/proc/self/task/%s/status", task->d_name);
         if (*task->d_name == '.' || atoi(task->d_name) == getpid() || !exists(status))
             continue;
-        uint64_t blocked = number_in(status, "SigBlk:", 16);
         check_context("a thread that was started for the store");
-        for (int number = 1; number < NSIG; number++) {
-            bool can_be_blocked = number != SIGKILL && number != SIGSTOP && number != 32 && number != 33;
-            if (exists(status) && can_be_blocked && !(blocked >> (number - 1) & 1))
-                CHECK_INT(number, 0);
-        }
+        check_blocks_signals(status);
     }
     closedir(tasks);
 }
@@ -124,10 +95,10 @@ static void shared_connection(void)
 {
     gs_registry *first = rbd_registry(NULL), *second = rbd_registry("rbd_store_chunk_size", "2", NULL);
     use(first);
-    unsigned threads = entries("/proc/self/task");
+    unsigned threads = entries_of("/proc/self/task");
     use(second);
     check_context("a second store of the same user");
-    CHECK((int)entries("/proc/self/task") <= (int)threads + 3);
+    CHECK((int)entries_of("/proc/self/task") <= (int)threads + 3);
     gs_registry_free(first);
     use(second);
     gs_registry_free(second);

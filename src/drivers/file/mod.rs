@@ -21,7 +21,7 @@ use nix::unistd::{AccessFlags, UnlinkatFlags, access, unlinkat};
 
 use crate::capabilities::Capabilities;
 use crate::config::Options;
-use crate::driver::{Acls, Download, Driver, Opened, Part, Reader, Registration, StoreContext, Upload};
+use crate::driver::{Download, Driver, Opened, Part, Reader, Registration, StoreContext, Upload};
 use crate::error::{Error, Kind, Result};
 use crate::location::{Location, StorageUri};
 use crate::log::{Level, Log};
@@ -287,10 +287,6 @@ impl Driver for FileDriver {
                 ),
             })
         })
-    }
-
-    fn set_acls(&self, _op: &Operation, _location: &Location, _acls: &Acls) -> Result<()> {
-        Err(Error::new(Kind::NotSupported, "a file store keeps no access lists"))
     }
 }
 

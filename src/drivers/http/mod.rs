@@ -6,7 +6,7 @@ mod options;
 use std::sync::Arc;
 
 use crate::capabilities::Capabilities;
-use crate::driver::{Acls, Download, Driver, IO_SIZE, Opened, Part, Reader, Registration, StoreContext, Upload};
+use crate::driver::{Download, Driver, IO_SIZE, Opened, Part, Reader, Registration, StoreContext, Upload};
 use crate::error::{Error, Kind, Result};
 use crate::http::{self, Client, Image, Manner, RandomAccess};
 use crate::location::{Location, StorageUri};
@@ -112,9 +112,5 @@ impl Driver for HttpDriver {
     fn delete(&self, _op: &Operation, _location: &Location) -> Result<()> {
         let error = Error::new(Kind::NotSupported, "an http store deletes no images");
         Err(error.with_exception("StoreDeleteNotSupported"))
-    }
-
-    fn set_acls(&self, _op: &Operation, _location: &Location, _acls: &Acls) -> Result<()> {
-        Err(Error::new(Kind::NotSupported, "an http store keeps no access lists"))
     }
 }

@@ -17,8 +17,8 @@ use std::any::Any;
 use std::sync::Arc;
 
 use crate::capabilities::Capabilities;
-use crate::driver::{Acls, Download, Driver, IO_SIZE, Opened, Part, Reader, Registration, StoreContext, Upload};
-use crate::error::{Error, Kind, Result};
+use crate::driver::{Download, Driver, IO_SIZE, Opened, Part, Reader, Registration, StoreContext, Upload};
+use crate::error::Result;
 use crate::location::{Location, StorageUri};
 use crate::operation::Operation;
 use crate::transfer::Pool;
@@ -145,9 +145,5 @@ impl Driver for RbdDriver {
     fn delete(&self, op: &Operation, location: &Location) -> Result<()> {
         let place = Place::of(location)?;
         self.backend.settle(op, move |backend| removal::remove(backend, &place))
-    }
-
-    fn set_acls(&self, _op: &Operation, _location: &Location, _acls: &Acls) -> Result<()> {
-        Err(Error::new(Kind::NotSupported, "an rbd store keeps no access lists"))
     }
 }

@@ -27,7 +27,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::capabilities::Capabilities;
-use crate::driver::{Acls, Download, Driver, IO_SIZE, Opened, Part, Reader, Registration, StoreContext, Upload};
+use crate::driver::{Download, Driver, IO_SIZE, Opened, Part, Reader, Registration, StoreContext, Upload};
 use crate::error::{Error, Kind, Result};
 use crate::http::{self, Client, Manner, RandomAccess, Scheme};
 use crate::location::{Location, StorageUri, shorten};
@@ -326,10 +326,6 @@ impl Driver for S3Driver {
             size_of(&service, &place.key).await?;
             Ok(service.delete(&place.key).await?)
         })
-    }
-
-    fn set_acls(&self, _op: &Operation, _location: &Location, _acls: &Acls) -> Result<()> {
-        Err(Error::new(Kind::NotSupported, "an s3 store keeps no access lists of glance's kind"))
     }
 }
 

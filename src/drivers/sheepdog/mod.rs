@@ -20,8 +20,8 @@ mod wire;
 use std::sync::Arc;
 
 use crate::capabilities::Capabilities;
-use crate::driver::{Acls, Download, Driver, Opened, Part, Reader, Registration, StoreContext, Upload};
-use crate::error::{Error, Kind, Result};
+use crate::driver::{Download, Driver, Opened, Part, Reader, Registration, StoreContext, Upload};
+use crate::error::Result;
 use crate::location::{Location, StorageUri};
 use crate::log::Log;
 use crate::operation::Operation;
@@ -160,10 +160,6 @@ impl Driver for SheepdogDriver {
     fn delete(&self, op: &Operation, location: &Location) -> Result<()> {
         let (cluster, name) = self.place(location)?;
         self.runtime.run(op, async move { delete::delete(&cluster, &name).await })
-    }
-
-    fn set_acls(&self, _op: &Operation, _location: &Location, _acls: &Acls) -> Result<()> {
-        Err(Error::new(Kind::NotSupported, "a sheepdog store keeps no access lists"))
     }
 }
 
