@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::*;
+use crate::error::{Error, Kind};
 use crate::transfer::Piece;
 use server::{Action, Config, Request, Server};
 
