@@ -44,10 +44,12 @@ unsafe impl Sync for Cluster {}
 /// The options that a timeout sets, as glance_store does.
 const TIMEOUTS: &[&str] = &["rados_osd_op_timeout", "rados_mon_op_timeout", "client_mount_timeout"];
 
-/// What suits a library that streams images.
+/// What suits a library that streams images.  A version that does not know one of these does without it.
 const SETTINGS: &[(&str, &str)] = &[
     // Its copies only take time: nothing here is read or written twice.
     ("rbd_cache", "false"),
+    // Nor does it need copies of its own: what is being written stays as it is until librbd gives it back.
+    ("rbd_disable_zero_copy_writes", "false"),
     // The standard error is the host's; what the log file of the configuration gets is not.
     ("log_to_stderr", "false"),
     ("err_to_stderr", "false"),
@@ -74,7 +76,10 @@ impl Cluster {
         // SAFETY: the handle is open; the path is a C string or null.
         check(unsafe { (library.rados.rados_conf_read_file)(handle, conf) })?;
         for (name, value) in SETTINGS {
-            cluster.set(name, value)?;
+            match cluster.set(name, value) {
+                Err(Errno::ENOENT) => {}
+                set => set?,
+            }
         }
         for name in TIMEOUTS {
             access.timeout.map_or(Ok(()), |seconds| cluster.set(name, &seconds.to_string()))?;

@@ -18,8 +18,9 @@ use crate::error::Result;
 use crate::operation::Operation;
 use crate::transfer::{Buffer, Piece, Pool, Source, data_runs};
 
-/// The most that one read is for; they end at multiples of it.
-const MAX_READ: u64 = 4 << 20;
+/// The most that one read is for; they end at multiples of it.  Of larger ones librados holds on to much more memory
+/// than is under way.
+const MAX_READ: u64 = 2 << 20;
 
 /// The grain in which zeros are told.
 const GRAIN: usize = 64 << 10;

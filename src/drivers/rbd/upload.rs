@@ -27,8 +27,9 @@ const MAX_WRITE: usize = 4 << 20;
 /// to be of use.
 const MAX_UNDER_WAY: usize = 32 << 20;
 
-/// What an image of unknown size begins with, and how much it grows at most at a time.
-const FIRST_SIZE: u64 = 64 << 20;
+/// What an image of unknown size begins with, and how much it grows at most at a time.  To grow it stops for the
+/// writes under way, while what it has too much of costs little in the end.
+const FIRST_SIZE: u64 = 1 << 30;
 const MAX_GROWTH: u64 = 8 << 30;
 
 /// The image that is being written, unless it has been given up.
