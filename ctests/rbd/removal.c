@@ -150,33 +150,56 @@ static void users(void)
     CHECK_STR("", objects());
 }
 
-/* Whoever reads an image does not keep it; nor does he take it for zeros. */
+/* Whoever reads an image does not keep it; nor does he take it for zeros, or for another of its name. */
+struct deleting {
+    struct sink sink;
+    bool        again; /* whether there is a new image of its name then */
+};
+
+static void delete_it(bool again)
+{
+    OK(gs_delete(store, uri_of("read"), NULL, ERR));
+    if (again)
+        add_image("read");
+}
+
 static int delete_meanwhile(void *user, const uint8_t *piece, size_t len, uint64_t offset)
 {
-    (void)piece, (void)len;
+    struct deleting *deleting = user;
     if (offset == 0)
+        delete_it(deleting->again);
+    return sink_write(&deleting->sink, piece, len, offset);
+}
+
+static void read_meanwhile(const uint8_t *image, size_t len, bool again)
+{
+    struct deleting deleting = { .again = again };
+    gs_reader      *reader = NULL;
+    uint8_t         byte;
+    size_t          count;
+    check_context("an image that is deleted%s while it is read", again ? " and added again" : "");
+    MUST(OK(add(store, "read", image, len, true)));
+    FAILS(GS_NOT_FOUND, gs_get(store, uri_of("read"), delete_meanwhile, &deleting, NULL, ERR));
+    CHECK_HAS("deleted while it was read", failure.message);
+    sink_free(&deleting.sink);
+    if (again)
         OK(gs_delete(store, uri_of("read"), NULL, ERR));
-    return sink_write(user, piece, len, offset);
+    MUST(OK(add(store, "read", image, len, true)));
+    OK(gs_reader_open(store, uri_of("read"), NULL, &reader, ERR));
+    delete_it(again);
+    FAILS(GS_NOT_FOUND, gs_reader_pread(reader, &byte, 1, len - 1, &count, ERR));
+    gs_reader_free(reader);
+    if (again)
+        OK(gs_delete(store, uri_of("read"), NULL, ERR));
+    CHECK_STR("", objects());
 }
 
 static void readers(void)
 {
-    struct sink sink = { 0 };
-    gs_reader  *reader = NULL;
-    uint8_t     byte;
-    size_t      count, len = 70 * MiB;
-    uint8_t    *image = new_data(len, RANDOM_DATA);
-    MUST(OK(add(store, "read", image, len, true)));
-    check_context("an image that is deleted while it is read");
-    FAILS(GS_NOT_FOUND, gs_get(store, uri_of("read"), delete_meanwhile, &sink, NULL, ERR));
-    CHECK_HAS("deleted while it was read", failure.message);
-    sink_free(&sink);
-    MUST(OK(add(store, "read", image, len, true)));
-    OK(gs_reader_open(store, uri_of("read"), NULL, &reader, ERR));
-    OK(gs_delete(store, uri_of("read"), NULL, ERR));
-    FAILS(GS_NOT_FOUND, gs_reader_pread(reader, &byte, 1, len - 1, &count, ERR));
-    gs_reader_free(reader);
-    CHECK_STR("", objects());
+    size_t   len = 70 * MiB;
+    uint8_t *image = new_data(len, RANDOM_DATA);
+    read_meanwhile(image, len, false);
+    read_meanwhile(image, len, true);
     free(image);
 }
 

@@ -69,6 +69,20 @@ impl Image {
         }
     }
 
+    /// What no other image of the pool has, whatever its name is or was; none for images of the first format.
+    pub fn id(&self) -> Result<Option<String>> {
+        let mut text: [c_char; 256] = [0; 256];
+        // SAFETY: the image is open, the buffer that long.
+        let found =
+            self.call(|rbd, handle| unsafe { (rbd.rbd_get_id)(handle, text.as_mut_ptr(), text.len()) });
+        match found {
+            // SAFETY: librbd ended the text within the buffer, or would have failed.
+            Ok(_) => Ok(Some(unsafe { text_of(text.as_mut_ptr()) })),
+            Err(Errno::EINVAL) => Ok(None),
+            Err(errno) => Err(errno),
+        }
+    }
+
     pub fn size(&self) -> Result<u64> {
         let mut size = 0;
         // SAFETY: the image is open; `size` takes the answer.

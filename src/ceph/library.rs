@@ -94,6 +94,7 @@ functions! { Rbd of "librbd.so.1" in the package "librbd1"
         rbd_open: fn(Handle, *const c_char, *mut Handle, *const c_char) -> c_int;
         rbd_open_read_only: fn(Handle, *const c_char, *mut Handle, *const c_char) -> c_int;
         rbd_close: fn(Handle) -> c_int;
+        rbd_get_id: fn(Handle, *mut c_char, usize) -> c_int;
         rbd_get_size: fn(Handle, *mut u64) -> c_int;
         rbd_resize: fn(Handle, u64) -> c_int;
         rbd_flush: fn(Handle) -> c_int;

@@ -104,14 +104,19 @@ impl Backend {
         Ok(image)
     }
 
-    /// Fails when the image is gone: what is read of one that is being deleted are zeros.  Blocks.
-    pub fn confirm(self: &Arc<Self>, place: &Place) -> Result<()> {
-        match self.open(place) {
-            Ok(_) => Ok(()),
-            Err(error) if error.errno() == Errno::ENOENT as i32 => {
-                Err(Error::new(Kind::NotFound, "the image was deleted while it was read"))
-            }
-            Err(error) => Err(error),
+    /// Fails when `image` is no longer what the location names: what is read of one that is being deleted are
+    /// zeros.  Blocks.
+    pub fn confirm(self: &Arc<Self>, place: &Place, image: &OpenImage) -> Result<()> {
+        let id = |image: &OpenImage| image.id().map_err(|errno| failed("identify", &place.image, Purpose::Reading, errno));
+        let is_there = match self.open(place) {
+            // Another may have got its name.
+            Ok(present) => id(&present)? == id(image)?,
+            Err(error) if error.errno() == Errno::ENOENT as i32 => false,
+            Err(error) => return Err(error),
+        };
+        match is_there {
+            true => Ok(()),
+            false => Err(Error::new(Kind::NotFound, "the image was deleted while it was read")),
         }
     }
 }

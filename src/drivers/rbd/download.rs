@@ -165,8 +165,8 @@ impl RbdDownload {
     /// Zeros may be those of an image, or what is read of one that has been deleted.
     fn confirm(&mut self, op: &Operation) -> Result<()> {
         if std::mem::take(&mut self.is_doubtful) {
-            let place = self.place.clone();
-            self.backend.run(op, move |backend| backend.confirm(&place))?;
+            let (place, image) = (self.place.clone(), self.image.clone());
+            self.backend.run(op, move |backend| backend.confirm(&place, &image))?;
         }
         Ok(())
     }

@@ -19,7 +19,7 @@ pub struct RbdReader(ReadAhead<Ranges>);
 struct Ranges {
     backend: Arc<Backend>,
     place: Place,
-    image: OpenImage,
+    image: Arc<OpenImage>,
 }
 
 impl RbdReader {
@@ -30,7 +30,7 @@ impl RbdReader {
             let size = image.size().map_err(|errno| failed("measure", &named.image, Purpose::Reading, errno))?;
             Ok((image, size))
         })?;
-        let source = Ranges { backend: backend.clone(), place, image };
+        let source = Ranges { backend: backend.clone(), place, image: Arc::new(image) };
         Ok(RbdReader(ReadAhead::new(backend.runtime.clone(), source, size, cache_memory)))
     }
 }
@@ -65,9 +65,9 @@ impl Ranges {
     /// Fails when the image has been deleted.
     async fn confirm(&self) -> Result<()> {
         let (tell, told) = oneshot::channel();
-        let (backend, place) = (self.backend.clone(), self.place.clone());
+        let (backend, place, image) = (self.backend.clone(), self.place.clone(), self.image.clone());
         self.backend.runtime.spawn(&Operation::default(), move || {
-            let _ = tell.send(backend.confirm(&place));
+            let _ = tell.send(backend.confirm(&place, &image));
             Ok(())
         })?;
         told.await.map_err(|_| Error::new(Kind::Bug, "a look ended without a result"))?
@@ -82,7 +82,7 @@ impl Fetch for Ranges {
         let blocks = landing.lengths().map(|length| vec![0; length].into_boxed_slice()).collect();
         let blocks = self.read(wanted.start, blocks).await?;
         // Zeros may be those of the image, or what is read of one that has been deleted.
-        if blocks.iter().all(|block| is_zero(block)) {
+        if blocks.iter().any(|block| is_zero(block)) {
             self.confirm().await?;
         }
         blocks.into_iter().for_each(|block| landing.land(Bytes::from(block)));
