@@ -29,6 +29,7 @@ ceph-mon         ceph-mon
 ceph-osd         ceph-osd
 ceph-common      ceph rbd ceph-authtool
 radosgw          radosgw radosgw-admin
+memcached        memcached
 python3-rados    python3-rados
 python3-rbd      python3-rbd
 curl             curl
@@ -81,10 +82,11 @@ install_packages()
     as_root apt-get update -qq
     without_services as_root env DEBIAN_FRONTEND=noninteractive \
         apt-get install -y -qq --no-remove --no-install-recommends "$@"
-    # Its program is wanted, not a web server that runs from the next boot on.
-    if [[ " $* " == *' nginx '* ]]; then
-        as_root update-rc.d nginx disable
-    fi
+    # Their programs are wanted, not servers that run from the next boot on.
+    local server
+    for server in nginx memcached; do
+        [[ " $* " != *" $server "* ]] || as_root update-rc.d "$server" disable
+    done
 }
 
 # A package that is installed for the tests starts nothing, unless the machine has its own rules for that.

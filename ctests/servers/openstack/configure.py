@@ -4,6 +4,7 @@ Ports, configuration files, rings with one device, Keystone's keys and its datab
 
 import base64
 import os
+import pwd
 import random
 import socket
 import subprocess
@@ -14,7 +15,7 @@ from string import Template
 from swift.common.ring import RingBuilder
 
 HERE = Path(__file__).resolve().parent
-SERVERS = ("keystone", "proxy", "account", "container", "object")
+SERVERS = ("cache", "keystone", "proxy", "account", "container", "object")
 
 
 def free_ports(count):
@@ -60,7 +61,9 @@ def main(directory, workers):
     (directory / "ports").write_text("".join(f"{server}={port}\n" for server, port in ports.items()))
 
     values = {f"{server}_port": port for server, port in ports.items()}
-    values |= {"directory": directory, "workers": workers, "tempauth_key": new_key()}
+    # Servers of several processes change their user, from whom it may be to whom they are told.
+    values |= {"directory": directory, "workers": workers, "tempauth_key": new_key(),
+               "user": pwd.getpwuid(os.getuid()).pw_name}
     for template in HERE.glob("*.conf.in"):
         (etc / template.stem).write_text(Template(template.read_text()).substitute(values))
     (etc / "gunicorn.conf.py").write_text(Template((HERE / "gunicorn.in").read_text()).substitute(values))
