@@ -35,7 +35,7 @@ impl Addition<'_> {
         containers::check_name(&container)?;
         let claim = Claim::new(&self.driver.under_way, &container, self.image_id)?;
         let (Granted { storage, trust }, location) = self.place(op, &container)?;
-        let destination = Destination::new(storage, container, self.image_id.to_owned())?;
+        let destination = Destination::new(storage, container, self.image_id.to_owned());
         let (storage, container) = (destination.storage.clone(), destination.container.clone());
         let makes_container = Arc::new(AtomicBool::new(false));
         let begun = self

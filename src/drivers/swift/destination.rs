@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{HeaderValue, IF_NONE_MATCH};
+use http::header::{CONTENT_TYPE, HeaderValue, IF_NONE_MATCH};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::storage::{Object, Storage, UPLOAD_ID, etag_of, header, refused};
+use super::storage::{Listed, Object, Storage, UPLOAD_ID, etag_of, header, refused, type_for};
 use crate::error::{Error, Kind, Result};
 use crate::http::{Payload, Request};
 
@@ -30,18 +30,18 @@ pub struct Destination {
     pub container: String,
     pub image_id: String,
     /// Tells the objects of this add from those of another one of the same image.
-    upload_id: HeaderValue,
+    upload_id: String,
     /// Whether the container was made for just this image.
     pub owns_container: bool,
     under_way: Mutex<JoinSet<()>>,
 }
 
 impl Destination {
-    pub fn new(storage: Storage, container: String, image_id: String) -> Result<Self> {
+    pub fn new(storage: Storage, container: String, image_id: String) -> Self {
         // A new RandomState is seeded by the system.
         let random = || RandomState::new().hash_one(0);
-        let upload_id = header(&format!("{:016x}{:016x}", random(), random()))?;
-        Ok(Destination { storage, container, image_id, upload_id, owns_container: false, under_way: Mutex::default() })
+        let upload_id = format!("{:016x}{:016x}", random(), random());
+        Destination { storage, container, image_id, upload_id, owns_container: false, under_way: Mutex::default() }
     }
 
     /// Stores an object of which the server has none yet; returns the hash that the server has of it.
@@ -61,7 +61,10 @@ impl Destination {
     }
 
     async fn store(&self, name: &str, query: &str, mut request: Request) -> Result<String> {
-        request = request.with(IF_NONE_MATCH, HeaderValue::from_static("*")).with(UPLOAD_ID, self.upload_id.clone());
+        request = request.with(IF_NONE_MATCH, HeaderValue::from_static("*")).with(UPLOAD_ID, header(&self.upload_id)?);
+        if name != self.image_id {
+            request = request.with(CONTENT_TYPE, type_for(&self.upload_id)?);
+        }
         let response = self.storage.send(&[&self.container, name], query, request).await?;
         match response.status {
             200..300 => Ok(etag_of(&response.headers)),
@@ -122,6 +125,16 @@ impl Destination {
 
     pub fn is_own(&self, object: &Object) -> bool {
         object.upload_id.as_ref() == Some(&self.upload_id)
+    }
+
+    /// Whether the listing shows it as stored by this add.
+    pub fn is_listed_as_own(&self, listed: &Listed) -> bool {
+        listed.upload_id.as_ref() == Some(&self.upload_id)
+    }
+
+    /// A segment as the listing will show it.
+    pub fn listed(&self, name: String, size: u64, hash: String) -> Listed {
+        Listed { name, size, hash, upload_id: Some(self.upload_id.clone()) }
     }
 
     /// Removes an object, if it was stored by this add.

@@ -5,6 +5,10 @@ use crate::transfer::{PartPlan, Pool, longest_part, parts_that_fit};
 /// How many segments glance_store deletes: it reads one page of the container's listing.
 const DELETABLE: u64 = 10_000;
 
+/// So long are segments at least, where the memory has room for that: each costs servers a number of requests
+/// among themselves, whatever its length.
+const WORTH_A_REQUEST: u64 = 16 << 20;
+
 /// How many segments of an image of unknown size keep one size before it doubles.
 const STEP: u64 = DELETABLE / 4;
 
@@ -22,12 +26,12 @@ impl Plan {
     /// For an image of `size` bytes, or of unknown size: segments of `chunk` bytes at most, `parallel` of
     /// them at a time within the share of `pool`.
     pub fn new(chunk: u64, parallel: usize, size: Option<u64>, pool: &Pool) -> Self {
-        let needed = size.unwrap_or(0).div_ceil(DELETABLE).min(chunk);
+        let needed = size.unwrap_or(0).div_ceil(DELETABLE).max(WORTH_A_REQUEST).min(chunk);
         // One more is being filled.
         let fitting = |parallel: usize| {
             longest_part(pool, parallel as u64 + 1).max(pool.buffer_size() as u64).min(chunk)
         };
-        // Fewer and longer segments rather than more than can be deleted.
+        // Fewer at a time and longer ones, rather than short ones or more than can be deleted.
         let parallel = (1..=parallel).rev().find(|parallel| fitting(*parallel) >= needed).unwrap_or(1);
         let first = fitting(parallel);
         let largest = if size.is_some() { first } else { fitting(1) };
@@ -133,15 +137,17 @@ mod tests {
     fn segments_fit_the_memory_side_by_side() {
         let plan = plan(Some(10 << 30), 200 * UNIT, 4, 64 * MIB);
         let length = plan.length(1);
-        assert!(length * 5 <= 58 * MIB && length > 9 * MIB, "{length}");
-        assert_eq!(plan.side_by_side(1), 4);
+        assert!(length * 3 <= 58 * MIB && length >= WORTH_A_REQUEST, "{length}");
+        assert_eq!(plan.side_by_side(1), 2);
+        let more = self::plan(Some(10 << 30), 200 * UNIT, 4, 512 * MIB);
+        assert_eq!(more.side_by_side(1), 4);
     }
 
     #[test]
     fn large_images_have_fewer_uploads_rather_than_too_many_segments() {
         let large = plan(Some(200 << 30), 200 * UNIT, 4, 64 * MIB);
         assert!((200u64 << 30).div_ceil(large.length(1)) <= DELETABLE);
-        assert!(large.side_by_side(1) < 4);
+        assert!(large.side_by_side(1) < 2);
         let enormous = plan(Some(1 << 44), UNIT, 4, 64 * MIB);
         assert_eq!((enormous.length(1), enormous.side_by_side(1)), (UNIT, 4), "no segment exceeds the chunk size");
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::layout::{is_segment_of, segment_name, segment_prefix};
-use super::storage::{Layout, Object, Storage};
+use super::storage::{Layout, Listed, Object, Storage};
 use super::together::{AT_A_TIME, each};
 use crate::error::Result;
 
@@ -22,9 +22,12 @@ pub async fn find(storage: &Storage, container: &str, image_id: &str) -> Result<
     let Some(listed) = storage.list(container, &segment_prefix(image_id)).await? else {
         return Ok(None);
     };
-    let names: Vec<String> = listed.into_iter().map(|listed| listed.name).collect();
-    let alike = names.iter().filter(|name| is_segment_of(image_id, name)).cloned().collect();
-    let traits = traits_of(storage, container, alike).await?;
+    let alike = listed.iter().filter(|listed| is_segment_of(image_id, &listed.name));
+    let (told, silent): (Vec<&Listed>, Vec<&Listed>) = alike.partition(|listed| listed.upload_id.is_some());
+    let name = |listed: &Listed| listed.name.clone();
+    let mut traits = traits_of(storage, container, silent.into_iter().map(name).collect()).await?;
+    traits.extend(told.into_iter().map(|listed| (name(listed), Trait { is_uploads: true, is_plain: true })));
+    let names = listed.into_iter().map(|listed| listed.name).collect();
     Ok(Some(told_apart(image_id, names, &traits)))
 }
 
@@ -36,6 +39,7 @@ struct Trait {
     is_plain: bool,
 }
 
+/// What objects say of themselves of which the listing does not tell it.
 async fn traits_of(storage: &Storage, container: &str, names: Vec<String>) -> Result<HashMap<String, Trait>> {
     let traits: Arc<Mutex<HashMap<String, Trait>>> = Arc::default();
     each(AT_A_TIME, names, |name| {

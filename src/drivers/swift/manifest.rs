@@ -1,6 +1,6 @@
 //! The object that makes segments one image: by their names (DLO) or by a list of them (SLO).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,12 +50,12 @@ pub async fn prepare(
     destination: &Arc<Destination>,
     stored: &[Listed],
 ) -> Result<Contents> {
-    check_own(destination, stored).await?;
+    let listed = if stored.is_empty() { Vec::new() } else { list(destination).await? };
+    check_own(destination, stored, &listed).await?;
     let members = match manifest {
         // The server compares every segment with the list.
         Manifest::Static => put_sublists(destination, stored.iter().map(Member::segment).collect()).await?,
-        Manifest::Dynamic if stored.is_empty() => Vec::new(),
-        Manifest::Dynamic => check_listing(destination, stored).await.map(|()| Vec::new())?,
+        Manifest::Dynamic => check_listing(destination, stored, listed).await.map(|()| Vec::new())?,
     };
     Ok(Contents { members, size: stored.iter().map(|segment| segment.size).sum() })
 }
@@ -75,9 +75,11 @@ pub async fn publish(manifest: Manifest, destination: &Arc<Destination>, content
 }
 
 /// Swift lets two writers of a name at the same time both go ahead, and keeps one: another add of the image
-/// that fails would remove what is its own.
-async fn check_own(destination: &Arc<Destination>, stored: &[Listed]) -> Result<()> {
-    let names = stored.iter().map(|segment| segment.name.clone()).collect();
+/// that fails would remove what is its own.  Where the listing does not tell whose a segment is, it says so itself.
+async fn check_own(destination: &Arc<Destination>, stored: &[Listed], listed: &[Listed]) -> Result<()> {
+    let own = listed.iter().filter(|segment| destination.is_listed_as_own(segment));
+    let own: HashSet<&str> = own.map(|segment| segment.name.as_str()).collect();
+    let names = stored.iter().map(|segment| segment.name.clone()).filter(|name| !own.contains(name.as_str())).collect();
     each(AT_A_TIME, names, |name: String| {
         let destination = destination.clone();
         async move {
@@ -131,17 +133,23 @@ async fn check_image(manifest: Manifest, destination: &Destination, contents: &C
     }
 }
 
-async fn check_listing(destination: &Destination, stored: &[Listed]) -> Result<()> {
+/// The objects whose names begin like those of the image's segments.
+async fn list(destination: &Destination) -> Result<Vec<Listed>> {
     let Destination { storage, container, image_id, .. } = destination;
+    Ok(storage.list(container, &segment_prefix(image_id)).await?.unwrap_or_default())
+}
+
+async fn check_listing(destination: &Destination, stored: &[Listed], mut listed: Vec<Listed>) -> Result<()> {
+    let container = &destination.container;
     let mut pause = PAUSE;
     for _ in 0..LOOKS {
-        let listed = storage.list(container, &segment_prefix(image_id)).await?.unwrap_or_default();
         match compare(stored, &listed) {
             Comparison::Same => return Ok(()),
             difference => explain(destination, difference).await?,
         }
         tokio::time::sleep(pause).await;
         pause *= 2;
+        listed = list(destination).await?;
     }
     let message = format!(
         "the listing of the container {container} still does not show what is stored, and the image would be what it shows: try again later, or set swift_store_manifest to slo"
@@ -266,7 +274,7 @@ mod tests {
     use super::*;
 
     fn segment(name: &str, size: u64, hash: &str) -> Listed {
-        Listed { name: name.into(), size, hash: hash.into() }
+        Listed { name: name.into(), size, hash: hash.into(), upload_id: None }
     }
 
     #[test]

@@ -45,7 +45,7 @@ impl StorePart for Segments {
         self.begun.fetch_max(part.number, Ordering::SeqCst);
         let HeldPart { length, chunks, .. } = part;
         self.destination.put_checked(&name, chunks, &hash).await?;
-        Ok(Listed { name, size: length, hash })
+        Ok(self.destination.listed(name, length, hash))
     }
 }
 

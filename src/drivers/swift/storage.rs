@@ -17,6 +17,9 @@ const STATIC_LARGE_OBJECT: HeaderName = HeaderName::from_static("x-static-large-
 /// Tells an add's own objects from those of others of the same name.
 pub const UPLOAD_ID: HeaderName = HeaderName::from_static("x-object-meta-glance-store-upload");
 
+/// What precedes the same in the type of a segment.
+const UPLOAD_TYPE: &str = "application/octet-stream; glance-store-upload=";
+
 /// How long the answers may be that are read whole: a page of a listing has 10000 names of 1 KiB at most.
 const MAX_ANSWER: usize = 64 << 20;
 
@@ -46,7 +49,7 @@ pub struct Object {
     pub etag: String,
     pub layout: Layout,
     /// Which add has stored it, if it was one of ours.
-    pub upload_id: Option<HeaderValue>,
+    pub upload_id: Option<String>,
 }
 
 /// An object as the listing of its container has it.
@@ -55,6 +58,8 @@ pub struct Listed {
     pub name: String,
     pub size: u64,
     pub hash: String,
+    /// Which add has stored it, if it was one of ours that says so there.
+    pub upload_id: Option<String>,
 }
 
 impl Storage {
@@ -186,7 +191,8 @@ impl Object {
             Some(manifest) => dynamic(manifest)?,
             None => Layout::Plain,
         };
-        Ok(Object { size, etag: etag_of(headers), layout, upload_id: headers.get(UPLOAD_ID).cloned() })
+        let upload_id = headers.get(UPLOAD_ID).and_then(|id| id.to_str().ok()).map(str::to_owned);
+        Ok(Object { size, etag: etag_of(headers), layout, upload_id })
     }
 }
 
@@ -238,6 +244,15 @@ pub fn etag_of(headers: &HeaderMap) -> String {
     etag.trim_matches('"').to_ascii_lowercase()
 }
 
+/// The type of an object that one of our adds has stored beside the image: listings have it.
+pub fn type_for(upload_id: &str) -> Result<HeaderValue> {
+    header(&format!("{UPLOAD_TYPE}{upload_id}"))
+}
+
+fn upload_of(content_type: &str) -> Option<&str> {
+    content_type.strip_prefix(UPLOAD_TYPE)
+}
+
 async fn read_page(response: Response) -> Result<Vec<Listed>> {
     let text = response.body.read_all(MAX_ANSWER).await?;
     let page = serde_json::from_slice(&text).ok().and_then(|page| listed(&page));
@@ -250,6 +265,7 @@ fn listed(page: &Value) -> Option<Vec<Listed>> {
             name: entry["name"].as_str()?.to_owned(),
             size: entry["bytes"].as_u64()?,
             hash: entry["hash"].as_str()?.trim_matches('"').to_ascii_lowercase(),
+            upload_id: entry["content_type"].as_str().and_then(upload_of).map(str::to_owned),
         })
     };
     page.as_array()?.iter().map(object).collect()

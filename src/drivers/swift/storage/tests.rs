@@ -61,8 +61,11 @@ fn hashes_lose_their_quotes() {
 fn listings_are_read_strictly() {
     let read = |text: &str| listed(&serde_json::from_str(text).unwrap());
     let page = r#"[{"name": "a/ü", "bytes": 5, "hash": "0AB", "content_type": "x", "last_modified": "y"}]"#;
-    let expected = vec![Listed { name: "a/ü".into(), size: 5, hash: "0ab".into() }];
+    let expected = vec![Listed { name: "a/ü".into(), size: 5, hash: "0ab".into(), upload_id: None }];
     assert_eq!((read(page), read("[]")), (Some(expected), Some(vec![])));
+    let page = r#"[{"name": "a", "bytes": 5, "hash": "", "content_type": "application/octet-stream; glance-store-upload=12ef"}]"#;
+    assert_eq!(read(page).unwrap()[0].upload_id.as_deref(), Some("12ef"));
+    assert_eq!(type_for("12ef").unwrap(), "application/octet-stream; glance-store-upload=12ef");
     for text in ["{}", "[1]", r#"[{"subdir": "a/"}]"#, r#"[{"name": "a", "bytes": -1, "hash": ""}]"#] {
         assert_eq!(read(text), None, "{text}");
     }
