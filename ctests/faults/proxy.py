@@ -156,7 +156,9 @@ class Exchange:
         self._hold("request")
         if request.get("Expect"):
             request.set("Expect", "")
-            self.client.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+            # Whoever refuses early does not ask for the body.
+            if not self.rule.one("early"):
+                self.client.send(b"HTTP/1.1 100 Continue\r\n\r\n")
         stays = request.get("Connection").lower() != "close"
         if self.rule.one("status"):
             return self._answer_itself(request) and stays

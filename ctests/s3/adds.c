@@ -238,14 +238,28 @@ static void duplicates(void)
     free(data);
 }
 
-/* Parts that do not fit into the memory are told at once. */
+/* Parts that the memory does not hold are sent as they come, those of unknown length cannot be. */
 static void memory(void)
 {
-    open_with(SETTINGS({ NULL, "s3_store_large_object_chunk_size", "20" }, { NULL, "transfer_memory", "16" }));
-    check_context("parts larger than the memory");
+    static const struct { const char *signing, *sent; } rows[] = {
+        { "auto", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD" }, { "never", "UNSIGNED-PAYLOAD" },
+    };
+    static const size_t lengths[] = { PART - 1, PART, PART + 1, PART + 65535, PART + 65536, PART + 65537, 3 * PART + 7 };
+    const struct setting little = { NULL, "transfer_memory", "8" };
+    open_with(SETTINGS(little));
+    check_context("parts of unknown length, larger than the memory");
     CHECK(add(store, new_id(), "", 0, false, NULL) == GS_BAD_CONFIG);
     CHECK_HAS("transfer_memory", failure.message);
     CHECK_STR("", faults_log(faults));
+    for (size_t i = 0; i < sizeof rows / sizeof *rows && !small_run(); i++) {
+        open_with(SETTINGS(little, { NULL, "s3_store_payload_signing", rows[i].signing }));
+        for (size_t j = 0; j < sizeof lengths / sizeof *lengths; j++) {
+            unsigned parts = (unsigned)((lengths[j] + PART - 1) / PART);
+            requests_of(lengths[j], true);
+            CHECK_INT(parts, count("PUT", "partNumber="));
+            CHECK_INT(parts, count("PUT", rows[i].sent));
+        }
+    }
     if (small_run())
         return;
     open_with(SETTINGS({ NULL, "transfer_memory", "16" }));

@@ -130,6 +130,32 @@ static void lasting_faults(void)
         defeated(rows[i].len, rows[i].rule, rows[i].status, rows[i].words);
 }
 
+/* Parts that the memory does not hold are sent as they come: again before they have begun, not afterwards. */
+static void streams(void)
+{
+    static const struct { const char *rule; gs_status status; const char *words; } rows[] = {
+        { "PUT *partNumber=2* 1 status=503 early=1", GS_OK, "" },
+        { "PUT *partNumber=1* 1 status=403 early=1 header=\"Date: Tue, 01 Jan 2030 00:00:00 GMT\"", GS_OK, "" },
+        { "PUT *partNumber=2* * status=403 early=1 body=<Error><Code>AccessDenied</Code></Error>", GS_FORBIDDEN, "part 2: " },
+        { "PUT *partNumber=2* 1 cut-request=1000000", GS_UNAVAILABLE, "part 2: " },
+        { "PUT *partNumber=3* 1 cut-request=50", GS_UNAVAILABLE, "part 3: " },
+        { "PUT *partNumber=2* 1 cut=answer", GS_UNAVAILABLE, "part 2: " },
+        { "PUT *partNumber=1* 1 answer-status=500", GS_UNAVAILABLE, "part 1: " },
+        { "PUT *partNumber=3* 1 answer-header='ETag: \"d41d8cd98f00b204e9800998ecf8427e\"'", GS_FAILED, "other data than was sent" },
+        { "PUT *partNumber=1* 1 answer-header=ETag:", GS_FAILED, "ETag" },
+    };
+    gs_registry *little = s3_registry(faults_url(faults, "s3"), SETTINGS({ NULL, "transfer_memory", "8" }));
+    gs_store    *usual = store;
+    store = default_store(little);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (rows[i].status == GS_OK)
+            survived(LARGE, rows[i].rule);
+        else
+            defeated(LARGE, rows[i].rule, rows[i].status, rows[i].words);
+    store = usual;
+    gs_registry_free(little);
+}
+
 /* Answers that are meant to harm. */
 static void hostile_answers(void)
 {
@@ -291,6 +317,7 @@ int main(void)
     before = holdings();
     passing_faults();
     lasting_faults();
+    streams();
     hostile_answers();
     lost_part();
     reads();

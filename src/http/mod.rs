@@ -25,7 +25,7 @@ pub use download::{Download, Manner};
 pub use image::Image;
 pub(crate) use options::client_options;
 pub use options::{ClientOptions, MAX_SECONDS};
-pub use payload::{Feed, Payload};
+pub use payload::{Feed, Framing, Payload};
 pub use proxy::Proxies;
 pub use random_access::RandomAccess;
 pub use request::{Authorizer, BoxFuture, Request, Target};

@@ -32,6 +32,12 @@ const DEPTH: usize = 4;
 #[derive(Clone, Default)]
 pub struct Payload(Kind);
 
+/// What goes over the wire for a piece of a stream; an empty piece is the last.
+pub type Framer = Box<dyn FnMut(Bytes) -> [Bytes; 3] + Send>;
+
+/// Makes the framer of one attempt.
+pub type Framing = Arc<dyn Fn() -> Framer + Send + Sync>;
+
 #[derive(Clone, Default)]
 enum Kind {
     #[default]
@@ -44,6 +50,7 @@ enum Kind {
         /// Taken by the attempt that begins to send it.
         stream: Arc<Mutex<Option<Stream>>>,
         length: u64,
+        framing: Option<Framing>,
     },
 }
 
@@ -92,8 +99,18 @@ impl Payload {
     pub fn streamed(op: &Operation, length: u64) -> (Self, Feed) {
         let (sender, pieces) = channel(DEPTH);
         let stream = Stream { pieces, bell: op.bell().clone() };
-        let payload = Payload(Kind::Streamed { stream: Arc::new(Mutex::new(Some(stream))), length });
-        (payload, Feed { pieces: sender })
+        let stream = Arc::new(Mutex::new(Some(stream)));
+        (Payload(Kind::Streamed { stream, length, framing: None }), Feed { pieces: sender })
+    }
+
+    /// The same, but a stream's pieces are framed on their way; the length is that of all frames.
+    pub fn framed(self, framing: Framing) -> Self {
+        match self.0 {
+            Kind::Streamed { stream, length, .. } => {
+                Payload(Kind::Streamed { stream, length, framing: Some(framing) })
+            }
+            kind => Payload(kind),
+        }
     }
 
     pub fn length(&self) -> u64 {
@@ -127,14 +144,18 @@ impl Payload {
 
     /// The payload for one attempt, which `asks_leave` before it sends anything.
     pub fn outgoing(&self, asks_leave: bool) -> Outgoing {
-        let source = match &self.0 {
-            Kind::Nothing => Origin::Chunks(VecDeque::new()),
-            Kind::Held { chunks, .. } => Origin::Chunks(chunks.iter().cloned().collect()),
-            Kind::Streamed { stream, .. } => Origin::Untaken(stream.clone()),
+        let (source, queue) = match &self.0 {
+            Kind::Nothing => (Origin::None, VecDeque::new()),
+            Kind::Held { chunks, .. } => (Origin::None, chunks.iter().cloned().collect()),
+            Kind::Streamed { stream, framing, .. } => {
+                let framer = framing.as_ref().map(|framing| framing());
+                (Origin::Untaken(stream.clone(), framer), VecDeque::new())
+            }
         };
         let left = self.length();
         Outgoing {
             source,
+            queue,
             current: Bytes::new(),
             left,
             leave: asks_leave.then(|| Box::pin(sleep(MAX_WAIT_FOR_LEAVE))),
@@ -203,6 +224,8 @@ impl Traffic {
 /// A payload on its way out.
 pub struct Outgoing {
     source: Origin,
+    /// What comes before anything more of the source.
+    queue: VecDeque<Bytes>,
     current: Bytes,
     left: u64,
     /// How long leave to send is waited for.
@@ -211,9 +234,9 @@ pub struct Outgoing {
 }
 
 enum Origin {
-    Chunks(VecDeque<Bytes>),
-    Untaken(Arc<Mutex<Option<Stream>>>),
-    Stream(Stream),
+    None,
+    Untaken(Arc<Mutex<Option<Stream>>>, Option<Framer>),
+    Stream(Stream, Option<Framer>),
 }
 
 impl Outgoing {
@@ -238,29 +261,30 @@ impl Outgoing {
     /// The next bytes; none when there are fewer than were promised.
     fn poll_current(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
         while self.current.is_empty() {
-            let next = match &mut self.source {
-                Origin::Chunks(chunks) => chunks.pop_front(),
-                Origin::Untaken(stream) => {
+            if let Some(chunk) = self.queue.pop_front() {
+                self.current = chunk;
+                continue;
+            }
+            match &mut self.source {
+                Origin::None => return Poll::Ready(None),
+                Origin::Untaken(stream, framer) => {
                     let Some(stream) = lock(stream).take() else {
                         return Poll::Ready(None);
                     };
-                    self.source = Origin::Stream(stream);
-                    continue;
+                    self.source = Origin::Stream(stream, framer.take());
                 }
-                Origin::Stream(stream) => match stream.pieces.poll_recv(context) {
-                    Poll::Ready(piece) => {
-                        stream.bell.ring();
-                        piece
-                    }
-                    Poll::Pending => {
+                Origin::Stream(stream, framer) => {
+                    let Poll::Ready(piece) = stream.pieces.poll_recv(context) else {
                         lock(&self.traffic.0).is_ours = true;
                         return Poll::Pending;
+                    };
+                    stream.bell.ring();
+                    match (piece, framer) {
+                        (None, _) => return Poll::Ready(None),
+                        (Some(piece), None) => self.current = piece,
+                        (Some(piece), Some(framer)) => self.queue.extend(framer(piece)),
                     }
-                },
-            };
-            match next {
-                Some(chunk) => self.current = chunk,
-                None => return Poll::Ready(None),
+                }
             }
         }
         let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(MAX_FRAME);

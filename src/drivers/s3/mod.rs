@@ -2,6 +2,7 @@
 
 mod begin;
 mod bucket;
+mod chunks;
 mod copy;
 mod credentials;
 mod endpoint;
@@ -16,6 +17,7 @@ mod service;
 mod settings;
 mod signer;
 mod signing;
+mod streamed;
 mod time;
 mod upload;
 mod whereabouts;
@@ -290,7 +292,10 @@ impl Driver for S3Driver {
         pool: &Pool,
     ) -> Result<Box<dyn Upload>> {
         let plan = Plan::new(self.adding()?.sizes, size, pool)?;
-        let object = self.begin_object(op, image_id)?;
+        let mut object = self.begin_object(op, image_id)?;
+        if plan.streamed_size.is_some() {
+            object.checks = object.checks.of_streams();
+        }
         Ok(Box::new(S3Upload::new(&self.runtime, object, plan, pool)))
     }
 

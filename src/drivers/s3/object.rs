@@ -51,7 +51,7 @@ impl Object {
     pub async fn put(&self, sealed: Option<Sealed>) -> Result<()> {
         let sealed = match sealed {
             Some(sealed) => sealed,
-            None => seal(&self.service, &self.checks, Vec::new(), EMPTY_MD5).await?,
+            None => seal(&self.service, &self.checks, Vec::new(), Some(EMPTY_MD5)).await?,
         };
         let mut request = Request::put(sealed.payload.clone());
         request.headers = self.attributes.clone();
@@ -77,7 +77,7 @@ impl Object {
         let mut retries = self.service.retries();
         loop {
             let asked = self.service.ask(request.clone(), Some(&self.key), &[]).await;
-            match asked.and_then(|response| Ok(self.checks.check(&response, &sealed.md5).map(drop)?)) {
+            match asked.and_then(|response| Ok(self.checks.check(&response, sealed.md5).map(drop)?)) {
                 Err(Failure::Refused(refusal)) if is_damaged(&Failure::Refused(refusal.clone())) => {
                     self.service.rest(&mut retries, Failure::Refused(refusal)).await?;
                 }

@@ -57,7 +57,8 @@ pub enum Receipt {
 pub struct Sealed {
     pub payload: Payload,
     pub headers: HeaderMap,
-    pub md5: [u8; 16],
+    /// None where nobody wants it.
+    pub md5: Option<[u8; 16]>,
     crc32: Option<String>,
 }
 
@@ -69,7 +70,7 @@ impl StorePart for PartStore {
             return Err(Error::new(Kind::Bug, format!("part {} of {MAX_PARTS}", part.number)));
         }
         let number = part.number;
-        let md5 = part.md5().await?;
+        let md5 = if self.checks.want_md5() { Some(part.md5().await?) } else { None };
         let sealed = seal(&self.service, &self.checks, part.chunks, md5).await?;
         let mut mode = self.mode.clone();
         let mode = mode.wait_for(Option::is_some).await.ok().and_then(|mode| mode.clone());
@@ -88,13 +89,13 @@ impl StorePart for PartStore {
 impl PartStore {
     async fn send(&self, number: u64, id: &UploadId, sealed: Sealed) -> Asked<StoredPart> {
         let text = number.to_string();
-        let query = [("partNumber", text.as_str()), ("uploadId", id.0.as_str())];
+        let query = query(&text, id);
         let mut request = Request::put(sealed.payload.clone());
         request.headers = sealed.headers.clone();
         let mut retries = self.service.retries();
         loop {
             let asked = self.service.ask(request.clone(), Some(&self.key), &query).await;
-            let checked = asked.and_then(|response| Ok((self.checks.check(&response, &sealed.md5)?, response)));
+            let checked = asked.and_then(|response| Ok((self.checks.check(&response, sealed.md5)?, response)));
             match checked {
                 Ok((etag, response)) => {
                     response.body.discard().await;
@@ -105,6 +106,11 @@ impl PartStore {
             }
         }
     }
+}
+
+/// Where a part of an upload is.
+pub fn query<'a>(number: &'a str, id: &'a UploadId) -> [(&'a str, &'a str); 2] {
+    [("partNumber", number), ("uploadId", id.0.as_str())]
 }
 
 /// Whether data came to harm on its way, which nobody has tried to send again yet.
@@ -119,11 +125,24 @@ pub fn is_damaged(failure: &Failure) -> bool {
 const DAMAGED: u16 = 200;
 
 impl DataChecks {
+    /// The same for data that is not known before it is sent.
+    pub fn of_streams(self) -> Self {
+        DataChecks { crc32: false, content_md5: false, ..self }
+    }
+
+    /// Whether the MD5 of what is sent is of any use.
+    pub fn want_md5(&self) -> bool {
+        self.etag || self.content_md5
+    }
+
     /// The ETag of what was stored; an error where it tells of other data than was sent.
-    pub fn check(&self, response: &Response, md5: &[u8; 16]) -> Result<String> {
+    pub fn check(&self, response: &Response, md5: Option<[u8; 16]>) -> Result<String> {
         let etag = text_of(&response.headers, ETAG.as_str()).unwrap_or_default();
-        let digest = Hex::encode(md5);
-        if !self.etag || !tells_md5(&response.headers, &etag) || bare(&etag) == digest.as_str() {
+        let Some(md5) = md5.filter(|_| self.etag && tells_md5(&response.headers, &etag)) else {
+            return Ok(etag);
+        };
+        let digest = Hex::encode(&md5);
+        if bare(&etag) == digest.as_str() {
             return Ok(etag);
         }
         let message = format!("the server has stored other data than was sent: its ETag is {etag}, the MD5 {digest}");
@@ -144,8 +163,13 @@ fn bare(etag: &str) -> &str {
 }
 
 /// Makes data ready to be sent.  What takes the processor's time is done beside the network.
-pub async fn seal(service: &Service, checks: &DataChecks, chunks: Vec<Bytes>, md5: [u8; 16]) -> Result<Sealed> {
-    let wants_sha256 = service.signer.signs_payload(service.whereabouts.endpoint().scheme());
+pub async fn seal(
+    service: &Service,
+    checks: &DataChecks,
+    chunks: Vec<Bytes>,
+    md5: Option<[u8; 16]>,
+) -> Result<Sealed> {
+    let wants_sha256 = service.signs_payloads();
     let wants_crc32 = checks.crc32;
     let mut headers = HeaderMap::new();
     let mut crc32 = None;
@@ -165,7 +189,7 @@ pub async fn seal(service: &Service, checks: &DataChecks, chunks: Vec<Bytes>, md
         headers.insert("x-amz-checksum-crc32", header(crc32)?);
         headers.insert("x-amz-sdk-checksum-algorithm", HeaderValue::from_static("CRC32"));
     }
-    if checks.content_md5 {
+    if let Some(md5) = md5.filter(|_| checks.content_md5) {
         headers.insert(HeaderName::from_static("content-md5"), header(&BASE64.encode(md5))?);
     }
     Ok(Sealed { payload: Payload::held(chunks), headers, md5, crc32 })

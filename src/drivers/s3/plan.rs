@@ -11,6 +11,9 @@ pub const MAX_PARTS: u64 = 10_000;
 /// S3 takes no longer part, and no longer object at once.
 const MAX_PART: u64 = 5 << 30;
 
+/// S3 takes no shorter part but the last.
+pub const MIN_PART: u64 = 5 * MIB;
+
 /// Parts are multiples of what digests are computed of.
 const BLOCK: u64 = 64;
 
@@ -37,6 +40,8 @@ pub struct Plan {
     longest: u64,
     /// Whether it is stored at once; not known yet where the size is not.
     pub is_single: Option<bool>,
+    /// The size of an image whose parts the memory cannot hold.
+    pub streamed_size: Option<u64>,
     /// How many bytes the parts can hold in all.
     pub reach: u64,
 }
@@ -44,7 +49,7 @@ pub struct Plan {
 impl Plan {
     /// The plan for an image of `size`, of which `pool` holds what is on its way.
     pub fn new(sizes: Sizes, size: Option<u64>, pool: &Pool) -> Result<Self> {
-        let longest = longest_part(pool, 1).min(MAX_PART);
+        let longest = longest_part(pool, 1).min(MAX_PART) / BLOCK * BLOCK;
         let Sizes { large, part, threads } = sizes;
         let plan = |part: u64, is_single| Plan {
             pool: pool.clone(),
@@ -52,18 +57,25 @@ impl Plan {
             part,
             longest,
             is_single,
+            streamed_size: None,
             reach: (1..=MAX_PARTS).map(|number| length_of(number, part, longest)).sum(),
         };
         let Some(size) = size else {
-            fit(part, longest, pool)?;
-            return Ok(plan(part, if large == 0 { Some(false) } else { None }));
+            check_memory(longest, pool)?;
+            return Ok(plan(part.min(longest), if large == 0 { Some(false) } else { None }));
         };
         if size == 0 || (size < large && size <= longest) {
             return Ok(Plan { reach: size, ..plan(size.next_multiple_of(BLOCK).max(BLOCK), Some(true)) });
         }
-        let part = part.max(size.div_ceil(MAX_PARTS).next_multiple_of(BLOCK));
-        fit(part, longest, pool)?;
-        Ok(Plan { longest: part, reach: part * MAX_PARTS, ..plan(part, Some(false)) })
+        let least = size.div_ceil(MAX_PARTS).next_multiple_of(BLOCK).max(MIN_PART);
+        if least > MAX_PART {
+            let message = format!("the image would need parts of {least} bytes, and S3 takes 5 GiB at most");
+            return Err(Error::new(Kind::StorageFull, message));
+        }
+        let is_streamed = least > longest;
+        let part = if is_streamed { part.clamp(least, MAX_PART) } else { part.clamp(least, longest) };
+        let streamed_size = is_streamed.then_some(size);
+        Ok(Plan { longest: part, reach: part * MAX_PARTS, streamed_size, ..plan(part, Some(false)) })
     }
 
     /// From how many bytes on an image of unknown size is stored in parts.
@@ -92,19 +104,16 @@ fn length_of(number: u64, part: u64, longest: u64) -> u64 {
     part.saturating_mul(1 << doublings.min(32)).min(longest).max(part)
 }
 
-fn fit(part: u64, longest: u64, pool: &Pool) -> Result<()> {
-    if part <= longest {
+/// What has no length before it has come can only be sent in parts that are held.
+fn check_memory(longest: u64, pool: &Pool) -> Result<()> {
+    if longest >= MIN_PART {
         return Ok(());
     }
-    if part > MAX_PART {
-        let message = format!("the image would need parts of {part} bytes, and S3 takes 5 GiB at most");
-        return Err(Error::new(Kind::StorageFull, message));
-    }
     // Generously: buffers have some air, and the way to the parts needs some of them.
-    let needed = (part / MIB) * 5 / 4 + pool.memory().div_ceil(MIB).min(64) + 16;
+    let needed = (MIN_PART / MIB) * 2 + pool.memory().div_ceil(MIB);
     let message = format!(
-        "a part of {} MiB does not fit into the memory of the transfer: set transfer_memory to {needed} or more",
-        part.div_ceil(MIB)
+        "parts of {} MiB, the shortest that S3 takes, do not fit into the memory of the transfer: tell the image's size, or set transfer_memory to {needed}",
+        MIN_PART / MIB
     );
     Err(Error::new(Kind::BadConfig, message))
 }
@@ -139,6 +148,30 @@ mod tests {
         let huge = Sizes { large: 1000 * MIB, ..SIZES };
         assert_eq!(Plan::new(huge, Some(50 * MIB), &pool(58)).unwrap().is_single, Some(true));
         assert_eq!(Plan::new(huge, Some(60 * MIB), &pool(58)).unwrap().is_single, Some(false));
+    }
+
+    #[test]
+    fn parts_are_held_where_they_fit_and_streamed_elsewhere() {
+        let (gib, tib) = (1024 * MIB, 1024 * 1024 * MIB);
+        let big = Sizes { part: 100 * MIB, ..SIZES };
+        let longest = longest_part(&pool(58), 1);
+        for (sizes, memory, size, part, is_streamed) in [
+            (SIZES, 58, gib, 6 * MIB, false),
+            (big, 58, gib, longest, false),
+            (big, 58, longest * MAX_PARTS, longest, false),
+            (big, 58, longest * MAX_PARTS + 1, 100 * MIB, true),
+            (SIZES, 58, longest * MAX_PARTS + 1, longest + BLOCK, true),
+            (SIZES, 58, 10 * tib, (10 * tib).div_ceil(MAX_PARTS).next_multiple_of(BLOCK), true),
+            (SIZES, 5, 9 * MIB, 6 * MIB, true),
+            (Sizes { part: 8192 * MIB, ..SIZES }, 5, 9 * MIB, MAX_PART, true),
+        ] {
+            let plan = Plan::new(sizes, Some(size), &pool(memory)).unwrap();
+            assert_eq!((plan.length(1), plan.length(MAX_PARTS)), (part, part), "{size}");
+            assert_eq!(plan.streamed_size, is_streamed.then_some(size), "{size}");
+            assert!(plan.reach >= size);
+        }
+        let plan = Plan::new(big, None, &pool(58)).unwrap();
+        assert_eq!((plan.length(1), plan.streamed_size), (longest, None));
     }
 
     #[test]
@@ -182,15 +215,10 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_says_how_much_memory_it_needs() {
-        let big = Sizes { part: 100 * MIB, ..SIZES };
-        for size in [None, Some(1 << 30)] {
-            let error = Plan::new(big, size, &pool(58)).err().unwrap();
-            assert_eq!(error.kind(), Kind::BadConfig);
-            assert!(error.message().contains("100 MiB"), "{error}");
-            let words: Vec<&str> = error.message().split(' ').collect();
-            let needed: u64 = words.iter().find_map(|word| word.parse().ok().filter(|n| *n > 100)).unwrap();
-            Plan::new(big, size, &pool(needed - 6)).unwrap();
-        }
+        let error = Plan::new(SIZES, None, &pool(5)).err().unwrap();
+        assert_eq!(error.kind(), Kind::BadConfig);
+        let needed: u64 = error.message().split(' ').next_back().unwrap().parse().unwrap();
+        Plan::new(SIZES, None, &pool(needed - 6)).unwrap();
         let error = Plan::new(SIZES, Some(100 << 40), &pool(58)).err().unwrap();
         assert_eq!(error.kind(), Kind::StorageFull, "{error}");
     }

@@ -124,6 +124,11 @@ impl Service {
         Ok(Image::new(self.client.clone(), self.target(Some(key), &[])?))
     }
 
+    /// Whether signatures cover what is sent.
+    pub fn signs_payloads(&self) -> bool {
+        self.signer.signs_payload(self.whereabouts.endpoint().scheme())
+    }
+
     pub fn warn(&self, what: std::fmt::Arguments<'_>) {
         self.client.log().write(Level::Warn, "s3", what);
     }

@@ -11,7 +11,7 @@ use super::credentials::{KeySource, Keys};
 use super::endpoint::{Addressing, Endpoint};
 use super::options::*;
 use super::parts::DataChecks;
-use super::plan::{MIB, Sizes};
+use super::plan::{MIB, MIN_PART, Sizes};
 use super::signer::PayloadSigning;
 use crate::config::Options;
 use crate::error::Result;
@@ -19,9 +19,6 @@ use crate::http::{ClientOptions, Proxies, Settings, Tls, Trust};
 
 /// Where AWS signs for that names no region.
 const DEFAULT_REGION: &str = "us-east-1";
-
-/// S3 takes no shorter part but the last.
-const SHORTEST_PART: i64 = 5;
 
 /// Where images are and who asks for them.
 pub struct Access {
@@ -131,14 +128,14 @@ pub fn adding(options: &Options, access: &Access) -> std::result::Result<Adding,
         return Err(format!("{KEYS_IN_LOCATION}: the access key has a ':' or '@', which would end it in a location"));
     }
     let part = options.int(PART_SIZE).unwrap_or_default();
-    if part < SHORTEST_PART {
-        return Err(format!("{PART_SIZE} = {part}: must be at least {SHORTEST_PART} MB"));
+    let mib = |number: i64| number.unsigned_abs().saturating_mul(MIB);
+    if part < 0 || mib(part) < MIN_PART {
+        return Err(format!("{PART_SIZE} = {part}: must be at least {} MB", MIN_PART / MIB));
     }
     let threads = options.int(THREADS).unwrap_or_default();
     if threads < 1 {
         return Err(format!("{THREADS} = {threads}: must be at least 1"));
     }
-    let mib = |number: i64| number.unsigned_abs().saturating_mul(MIB);
     let region = text(options, REGION).map(str::to_owned);
     let region = region.or_else(|| access.endpoint.as_ref().and_then(Endpoint::region));
     Ok(Adding {

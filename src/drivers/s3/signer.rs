@@ -12,7 +12,8 @@ use super::credentials::Keys;
 #[cfg(test)]
 use super::endpoint::{Addressing, Endpoint};
 use super::errors::Refusal;
-use super::signing::{UNSIGNED, Unsigned, authorization};
+use super::chunks::framing;
+use super::signing::{CHUNKED, UNSIGNED, Unsigned, authorization};
 use super::time::Timestamp;
 use super::whereabouts::Whereabouts;
 use crate::error::{Error, Kind, Result};
@@ -112,8 +113,11 @@ impl Signer {
             headers: &request.headers,
             payload_hash: &payload_hash,
         };
-        let proof = authorization(&unsigned, &self.keys, &self.whereabouts.region(), &time);
+        let (proof, signature) = authorization(&unsigned, &self.keys, &self.whereabouts.region(), &time);
         request.headers.insert(AUTHORIZATION, secret_header(&proof)?);
+        if payload_hash == CHUNKED {
+            request.payload = std::mem::take(&mut request.payload).framed(framing(signature));
+        }
         Ok(())
     }
 

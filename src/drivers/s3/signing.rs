@@ -18,6 +18,9 @@ const END: &str = "aws4_request";
 /// Stands for the digest of a payload that is not signed.
 pub const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
 
+/// Stands for the digest of a payload that is signed chunk by chunk.
+pub const CHUNKED: &str = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD";
+
 /// The headers that are signed, beside the host and all that begin with `x-amz-`.
 const SIGNED: &[&str] = &["content-md5", "content-type", "date", "if-none-match", "range"];
 
@@ -26,12 +29,21 @@ pub struct Unsigned<'a> {
     pub method: &'a str,
     pub url: &'a Url,
     pub headers: &'a HeaderMap,
-    /// The SHA-256 of the payload in hex, or [`UNSIGNED`].
+    /// The SHA-256 of the payload in hex, or what stands for it.
     pub payload_hash: &'a str,
 }
 
-/// The value of the `Authorization` header.
-pub fn authorization(request: &Unsigned<'_>, keys: &Keys, region: &str, time: &Timestamp) -> String {
+/// A signature, and what goes on from it.
+#[derive(Clone)]
+pub struct Signature {
+    key: Zeroizing<Vec<u8>>,
+    time: String,
+    scope: String,
+    hex: String,
+}
+
+/// The value of the `Authorization` header, and the signature in it.
+pub fn authorization(request: &Unsigned<'_>, keys: &Keys, region: &str, time: &Timestamp) -> (String, Signature) {
     let (canonical, signed_headers) = canonical(request);
     let scope = format!("{}/{region}/{SERVICE}/{END}", time.day());
     let digest = Hex::encode(&Sha256::digest(canonical));
@@ -39,9 +51,24 @@ pub fn authorization(request: &Unsigned<'_>, keys: &Keys, region: &str, time: &T
     let secret = Zeroizing::new(format!("AWS4{}", keys.secret.expose()));
     let parts = [time.day(), region, SERVICE, END];
     let key = parts.iter().fold(Zeroizing::new(secret.as_bytes().to_vec()), |key, part| mac(&key, part));
-    let signature = Hex::encode(&mac(&key, &to_sign));
+    let hex = Hex::encode(&mac(&key, &to_sign)).to_string();
     let access = keys.access.expose();
-    format!("{ALGORITHM} Credential={access}/{scope}, SignedHeaders={signed_headers}, Signature={signature}")
+    let value = format!("{ALGORITHM} Credential={access}/{scope}, SignedHeaders={signed_headers}, Signature={hex}");
+    (value, Signature { key, time: time.as_str().to_owned(), scope, hex })
+}
+
+impl Signature {
+    /// The signature of the chunk that follows what this one signs.
+    pub fn next(&self, chunk: &[u8]) -> Signature {
+        let Signature { key, time, scope, hex } = self;
+        let (nothing, digest) = (Hex::encode(&Sha256::digest([])), Hex::encode(&Sha256::digest(chunk)));
+        let to_sign = format!("{ALGORITHM}-PAYLOAD\n{time}\n{scope}\n{hex}\n{nothing}\n{digest}");
+        Signature { hex: Hex::encode(&mac(key, &to_sign)).to_string(), ..self.clone() }
+    }
+
+    pub fn hex(&self) -> &str {
+        &self.hex
+    }
 }
 
 fn mac(key: &[u8], text: &str) -> Zeroizing<Vec<u8>> {
@@ -123,7 +150,30 @@ mod tests {
         let url = Url::parse(Scheme::Https, &url).unwrap();
         let request = Unsigned { method, url: &url, headers: &map, payload_hash };
         let time = Timestamp::of(UNIX_EPOCH + Duration::from_secs(1_369_353_600));
-        authorization(&request, &keys(), "us-east-1", &time)
+        authorization(&request, &keys(), "us-east-1", &time).0
+    }
+
+    /// AWS's example of a payload in chunks, with the signature of its request.
+    #[test]
+    fn the_published_chunks_have_their_signatures() {
+        let request = Unsigned {
+            method: "PUT",
+            url: &Url::parse(Scheme::Https, "h/k").unwrap(),
+            headers: &HeaderMap::new(),
+            payload_hash: CHUNKED,
+        };
+        let time = Timestamp::of(UNIX_EPOCH + Duration::from_secs(1_369_353_600));
+        let (_, signature) = authorization(&request, &keys(), "us-east-1", &time);
+        let seed = "4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9";
+        let mut signature = Signature { hex: seed.to_owned(), ..signature };
+        for (length, expected) in [
+            (65_536, "ad80c730a21e5b8d04586a2213dd63b9a0e99e0e2307b0ade35a65485a288648"),
+            (1024, "0055627c9e194cb4542bae2aa5492e3c1575bbb81b612b7d234b86a503ef5497"),
+            (0, "b6c6ea8a5354eaf15b3cb7646744f4275b71ea724fed81ceb9323e279d449df9"),
+        ] {
+            signature = signature.next(&vec![b'a'; length]);
+            assert_eq!(signature.hex(), expected, "{length}");
+        }
     }
 
     /// The examples that AWS publishes for the S3 API.

@@ -9,6 +9,7 @@ use super::multipart::StoredPart;
 use super::object::Object;
 use super::parts::{Mode, PartStore, Receipt};
 use super::plan::Plan;
+use super::streamed::StreamedParts;
 use crate::driver::{Stored, Upload};
 use crate::error::{Error, Kind, Result};
 use crate::operation::Operation;
@@ -22,9 +23,15 @@ pub struct S3Upload {
     mode: watch::Sender<Option<Mode>>,
     begin: Begin,
     /// None when all parts are stored, and after an abort.
-    uploader: Option<PartUploader<PartStore>>,
+    parts: Option<Parts>,
     receipts: Vec<Receipt>,
     is_published: bool,
+}
+
+/// The parts on their way.
+enum Parts {
+    Held(PartUploader<PartStore>),
+    Streamed(StreamedParts),
 }
 
 impl S3Upload {
@@ -32,13 +39,18 @@ impl S3Upload {
         let object = Arc::new(object);
         let known = if plan.is_single == Some(true) { Some(Mode::Single) } else { None };
         let (mode, receiver) = watch::channel(known);
-        let store = PartStore {
-            service: object.service.clone(),
-            key: object.key.clone(),
-            checks: object.checks,
-            mode: receiver,
+        let parts = match plan.streamed_size {
+            Some(size) => {
+                let digests = PartDigests::new(Arc::new(plan.clone()));
+                let (service, checks) = (object.service.clone(), object.checks);
+                Parts::Streamed(StreamedParts::new(runtime, service, &object.key, checks, digests, size))
+            }
+            None => {
+                let (service, key, checks) = (object.service.clone(), object.key.clone(), object.checks);
+                let store = PartStore { service, key, checks, mode: receiver };
+                Parts::Held(PartUploader::new(runtime, Arc::new(store), Arc::new(plan.clone()), pool))
+            }
         };
-        let uploader = PartUploader::new(runtime, Arc::new(store), Arc::new(plan.clone()), pool);
         S3Upload {
             runtime: runtime.clone(),
             object,
@@ -46,7 +58,7 @@ impl S3Upload {
             put: 0,
             mode,
             begin: Begin::default(),
-            uploader: Some(uploader),
+            parts: Some(parts),
             receipts: Vec::new(),
             is_published: false,
         }
@@ -70,23 +82,32 @@ impl Sink for S3Upload {
             let id = self.begin.run(&self.runtime, op, &self.object)?;
             self.mode.send_replace(Some(Mode::Parts(id)));
         }
-        self.uploader.as_mut().map_or(Ok(()), |uploader| uploader.put(op, piece))
+        match (&mut self.parts, &*self.mode.borrow()) {
+            (Some(Parts::Held(parts)), _) => parts.put(op, piece),
+            (Some(Parts::Streamed(parts)), Some(Mode::Parts(id))) => parts.put(op, id, piece),
+            _ => Ok(()),
+        }
     }
 }
 
 impl Upload for S3Upload {
     fn part_digests(&self) -> Option<Arc<PartDigests>> {
-        self.uploader.as_ref().map(|uploader| uploader.digests().clone())
+        let parts = self.parts.as_ref().filter(|_| self.object.checks.want_md5())?;
+        Some(match parts {
+            Parts::Held(parts) => parts.digests().clone(),
+            Parts::Streamed(parts) => parts.digests().clone(),
+        })
     }
 
     fn prepare(&mut self, op: &Operation) -> Result<()> {
         if self.mode.borrow().is_none() {
             self.mode.send_replace(Some(Mode::Single));
         }
-        if let Some(uploader) = &mut self.uploader {
-            self.receipts = uploader.finish(op)?;
-        }
-        self.uploader = None;
+        self.receipts = match self.parts.take() {
+            Some(Parts::Held(mut parts)) => parts.finish(op)?,
+            Some(Parts::Streamed(parts)) => parts.finish(op)?.into_iter().map(Receipt::Stored).collect(),
+            None => Vec::new(),
+        };
         Ok(())
     }
 
@@ -114,7 +135,7 @@ impl Upload for S3Upload {
 
     fn abort(&mut self, op: &Operation) -> Result<()> {
         // Ends every request that is under way.
-        self.uploader = None;
+        self.parts = None;
         self.receipts.clear();
         let (object, upload, is_published) = (self.object.clone(), self.begin.settle(op), self.is_published);
         self.runtime.run(op, async move { object.withdraw(upload, is_published).await })

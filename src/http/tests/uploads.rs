@@ -182,8 +182,19 @@ fn a_server_that_does_not_know_the_question_gets_the_payload() {
 
 /// Feeds `pieces` while the request runs; the answer, and how many pieces were taken.
 fn stream(fixture: &Fixture, target: Target, length: u64, pieces: &[Vec<u8>]) -> (Result<u16>, usize) {
+    stream_as(fixture, target, length, pieces, |payload| payload)
+}
+
+fn stream_as(
+    fixture: &Fixture,
+    target: Target,
+    length: u64,
+    pieces: &[Vec<u8>],
+    shape: impl FnOnce(Payload) -> Payload,
+) -> (Result<u16>, usize) {
     let op = Operation::default();
     let (payload, feed) = Payload::streamed(&op, length);
+    let payload = shape(payload);
     let client = fixture.client.clone();
     let sending = async move { Ok(client.send(&target, Request::put(payload)).await?.status) };
     let task = fixture.runtime.start(&op, sending).unwrap();
@@ -221,6 +232,28 @@ fn a_stream_waits_for_a_slow_renewal() {
     let (status, _) = stream(&fixture, to, 3 * LARGE as u64, &pieces);
     assert_eq!(status.unwrap(), 201);
     assert!(arrived.lock().unwrap().pop().unwrap() == pieces.concat());
+    drop(fixture);
+    server.finish();
+}
+
+#[test]
+fn streams_are_framed_anew_for_each_attempt() {
+    let (server, arrived) = taking_streams(&["401 Old", "201 Created"]);
+    let fixture = Fixture::new();
+    let (to, _) = with_pass(&server.url("/"));
+    // Each frame tells its number; the last is empty.
+    let framing: Framing = Arc::new(|| {
+        let mut number = 0;
+        Box::new(move |piece| {
+            number += 1;
+            [format!("<{number}:").into(), piece, Bytes::from_static(b">")]
+        })
+    });
+    let (expected, pieces) = (b"<1:ab><2:cde><3:>", [b"ab".to_vec(), b"cde".to_vec(), Vec::new()]);
+    let length = expected.len() as u64;
+    let (status, taken) = stream_as(&fixture, to, length, &pieces, |payload| payload.framed(framing));
+    assert_eq!((status.unwrap(), taken), (201, 3));
+    assert_eq!(arrived.lock().unwrap().pop().unwrap(), expected);
     drop(fixture);
     server.finish();
 }
