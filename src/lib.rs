@@ -30,4 +30,6 @@ mod operation;
 mod registry;
 mod secret;
 mod store;
+#[cfg(test)]
+mod tests;
 mod transfer;

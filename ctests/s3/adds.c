@@ -207,22 +207,29 @@ static void duplicates(void)
     CHECK_INT(0, source.calls);
     check_image(store, uri, data, 5120);
 
-    /* Another was faster: the server keeps the condition, or a look before the last request finds it. */
-    check_context("an id that is taken meanwhile");
-    faults_rule(faults, "HEAD */%s 1 status=404", id);
-    CHECK(add(store, id, data, 100, true, NULL) == GS_DUPLICATE);
-    check_image(store, uri, data, 5120);
-    if (!small_run()) {
+    /* Another was faster: a look before the last request finds it, or the server keeps the condition. */
+    static const char *const seen[] = { "HEAD */%s 1 status=404", "HEAD */%s 1-2 status=404" };
+    for (size_t i = 0; i < sizeof seen / sizeof *seen; i++) {
+        check_context("an id that is taken meanwhile, %s", seen[i]);
+        faults_clear(faults);
+        faults_rule(faults, seen[i], id);
+        CHECK(add(store, id, data, 100, true, NULL) == GS_DUPLICATE);
+        CHECK_INT(i, count("PUT", "if-none-match"));
+        check_image(store, uri, data, 5120);
+        /* Not every server keeps the condition of the last request of several. */
+        if (small_run() || i > 0)
+            continue;
         uint8_t *large = new_data(7 * MiB, RANDOM_DATA);
         faults_clear(faults);
-        faults_rule(faults, "HEAD */%s 1 status=404", id);
+        faults_rule(faults, seen[i], id);
         CHECK(add(store, id, large, 7 * MiB, true, NULL) == GS_DUPLICATE);
+        CHECK_INT(0, count("POST", "if-none-match"));
         check_image(store, uri, data, 5120);
         free(large);
     }
     faults_clear(faults);
     check_context("an id that is taken, of a server without conditions");
-    faults_rule(faults, "HEAD */%s 1 status=404", id);
+    faults_rule(faults, "HEAD */%s 1-2 status=404", id);
     faults_rule(faults, "PUT */%s 1 status=501 body=\"<Error><Code>NotImplemented</Code></Error>\"", id);
     CHECK(add(store, id, data, 100, true, NULL) == GS_DUPLICATE);
     check_image(store, uri, data, 5120);
@@ -238,19 +245,31 @@ static void duplicates(void)
     free(data);
 }
 
+/* Every id that a URI can lead back to. */
+static void odd_ids(void)
+{
+    uint8_t *data = new_data(5120, RANDOM_DATA);
+    open_with(NULL);
+    static const char *const odd[] = { "a b", "100%", "a+b:c=d&e;f", "\303\251", "..." };
+    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+        const char *uri = NULL;
+        check_context("the id \"%s\"", odd[i]);
+        if (CHECK(add(store, odd[i], data, 5120, true, &uri) == GS_OK)) {
+            check_image(store, uri, data, 5120);
+            OK(gs_delete(store, uri, NULL, ERR));
+        }
+    }
+    free(data);
+}
+
 /* Parts that the memory does not hold are sent as they come, those of unknown length cannot be. */
-static void memory(void)
+static void streamed_parts(void)
 {
     static const struct { const char *signing, *sent; } rows[] = {
         { "auto", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD" }, { "never", "UNSIGNED-PAYLOAD" },
     };
     static const size_t lengths[] = { PART - 1, PART, PART + 1, PART + 65535, PART + 65536, PART + 65537, 3 * PART + 7 };
     const struct setting little = { NULL, "transfer_memory", "8" };
-    open_with(SETTINGS(little));
-    check_context("parts of unknown length, larger than the memory");
-    CHECK(add(store, new_id(), "", 0, false, NULL) == GS_BAD_CONFIG);
-    CHECK_HAS("transfer_memory", failure.message);
-    CHECK_STR("", faults_log(faults));
     for (size_t i = 0; i < sizeof rows / sizeof *rows && !small_run(); i++) {
         open_with(SETTINGS(little, { NULL, "s3_store_payload_signing", rows[i].signing }));
         for (size_t j = 0; j < sizeof lengths / sizeof *lengths; j++) {
@@ -260,11 +279,42 @@ static void memory(void)
             CHECK_INT(parts, count("PUT", rows[i].sent));
         }
     }
-    if (small_run())
-        return;
-    open_with(SETTINGS({ NULL, "transfer_memory", "16" }));
-    requests_of(16 * MiB, false);
-    CHECK_INT(4, count("PUT", "partNumber="));
+}
+
+static void memory(void)
+{
+    uint8_t *data = new_data(2 * PART, RANDOM_DATA);
+    open_with(SETTINGS({ NULL, "transfer_memory", "8" }));
+    faults_clear(faults);
+    check_context("parts of unknown length, larger than the memory");
+    CHECK(add(store, new_id(), "", 0, false, NULL) == GS_BAD_CONFIG);
+    CHECK_HAS("transfer_memory", failure.message);
+    CHECK_STR("", faults_log(faults));
+    if (on_rgw()) {
+        streamed_parts();
+    } else if (!small_run()) {
+        /* Keystone keeps the secret from Swift, which then cannot check what is signed piece by piece. */
+        const char *before = holdings();
+        check_context("signed parts of a server that does not know the secret");
+        CHECK(add(store, new_id(), data, 2 * PART, true, NULL) == GS_FAILED);
+        CHECK_HAS("501", failure.message);
+        CHECK_HAS("transfer_memory", failure.message);
+        CHECK_HAS("s3_store_payload_signing", failure.message);
+        CHECK_STR(before, holdings());
+        setenv("S3_ACCESS_KEY", env("SWIFT_S3_ACCESS_KEY"), 1);
+        setenv("S3_SECRET_KEY", env("SWIFT_S3_SECRET_KEY"), 1);
+        tool("make %s", env("S3_BUCKET"));
+        streamed_parts();
+        tool("remove %s", env("S3_BUCKET"));
+        setenv("S3_ACCESS_KEY", env("SWIFT_S3_KEYSTONE_ACCESS_KEY"), 1);
+        setenv("S3_SECRET_KEY", env("SWIFT_S3_KEYSTONE_SECRET_KEY"), 1);
+    }
+    if (!small_run()) {
+        open_with(SETTINGS({ NULL, "transfer_memory", "16" }));
+        requests_of(16 * MiB, false);
+        CHECK_INT(4, count("PUT", "partNumber="));
+    }
+    free(data);
 }
 
 int main(void)
@@ -278,6 +328,7 @@ int main(void)
     encryption();
     buckets();
     duplicates();
+    odd_ids();
     memory();
     check_context("after everything");
     CHECK_STR(before, holdings());

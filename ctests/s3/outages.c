@@ -70,6 +70,10 @@ static void passing_faults(void)
         { LARGE, "POST *uploadId* 1 cut=answer" },
         { LARGE, "POST *uploadId* 1 answer-status=500" },
         { LARGE, "POST *uploadId* 1 cut-answer=20" },
+        { LARGE, "POST *uploadId* 1 answer-body=<CompleteMultipartUploadRes" },
+        /* Somebody else is at it, and gives up. */
+        { SMALL, "PUT * 1 status=409 body=<Error><Code>ConditionalRequestConflict</Code></Error>" },
+        { LARGE, "POST *uploadId* 1 status=409 body=<Error><Code>OperationAborted</Code></Error>" },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         survived(rows[i].len, rows[i].rule);
@@ -105,6 +109,7 @@ static void lasting_faults(void)
         { SMALL, "PUT * * status=507", GS_STORAGE_FULL, "507" },
         { SMALL, "PUT * * status=413 body=<Error><Code>EntityTooLarge</Code></Error>", GS_STORAGE_FULL, "EntityTooLarge" },
         { SMALL, "PUT * * status=409 body=<Error><Code>Whatever</Code></Error>", GS_FAILED, "409 Whatever" },
+        { SMALL, "PUT * * status=409 body=<Error><Code>ConditionalRequestConflict</Code></Error>", GS_UNAVAILABLE, "ConditionalRequestConflict" },
         { SMALL, "PUT * * status=404 body=<Error><Code>NoSuchBucket</Code></Error>", GS_NOT_FOUND, "NoSuchBucket" },
         { SMALL, "PUT * * status=503 body=<Error><Code>SlowDown</Code></Error>", GS_UNAVAILABLE, "503 SlowDown" },
         { SMALL, "PUT * * cut=request", GS_UNAVAILABLE, "" },
@@ -113,7 +118,11 @@ static void lasting_faults(void)
         { LARGE, "POST *uploads* * status=403 body=<Error><Code>AccessDenied</Code></Error>", GS_FORBIDDEN, "AccessDenied" },
         { LARGE, "POST *uploads* * status=200 body=<Initiate><UploadId></UploadId></Initiate>", GS_FAILED, "UploadId" },
         { LARGE, "POST *uploads* * status=200 body=<Initiate><UploadId>2", GS_FAILED, "cannot be understood" },
+        /* An upload has begun, and the answer does not tell which. */
+        { LARGE, "POST *uploads* * answer-body=<Initiate><UploadId></UploadId></Initiate>", GS_FAILED, "UploadId" },
+        { LARGE, "POST *uploads* * answer-body=<Initiate><UploadId>2", GS_FAILED, "cannot be understood" },
         { LARGE, "POST *uploads* * cut=answer", GS_UNAVAILABLE, "" },
+        { LARGE, "PUT *partNumber=2* * answer-header=ETag:", GS_FAILED, "no ETag" },
         { LARGE, "PUT *partNumber=1* * status=403 body=<Error><Code>AccessDenied</Code></Error>", GS_FORBIDDEN, "part 1: " },
         { LARGE, "PUT *partNumber=2* * cut=request", GS_UNAVAILABLE, "part 2: " },
         { LARGE, "PUT *partNumber=2* * cut-request=70000", GS_UNAVAILABLE, "part 2: " },
@@ -135,7 +144,7 @@ static void streams(void)
 {
     static const struct { const char *rule; gs_status status; const char *words; } rows[] = {
         { "PUT *partNumber=2* 1 status=503 early=1", GS_OK, "" },
-        { "PUT *partNumber=1* 1 status=403 early=1 header=\"Date: Tue, 01 Jan 2030 00:00:00 GMT\"", GS_OK, "" },
+        { "PUT *partNumber=3* 1 status=400 early=1 body=<Error><Code>RequestTimeout</Code></Error>", GS_UNAVAILABLE, "part 3: " },
         { "PUT *partNumber=2* * status=403 early=1 body=<Error><Code>AccessDenied</Code></Error>", GS_FORBIDDEN, "part 2: " },
         { "PUT *partNumber=2* 1 cut-request=1000000", GS_UNAVAILABLE, "part 2: " },
         { "PUT *partNumber=3* 1 cut-request=50", GS_UNAVAILABLE, "part 3: " },
@@ -144,7 +153,8 @@ static void streams(void)
         { "PUT *partNumber=3* 1 answer-header='ETag: \"d41d8cd98f00b204e9800998ecf8427e\"'", GS_FAILED, "other data than was sent" },
         { "PUT *partNumber=1* 1 answer-header=ETag:", GS_FAILED, "ETag" },
     };
-    gs_registry *little = s3_registry(faults_url(faults, "s3"), SETTINGS({ NULL, "transfer_memory", "8" }));
+    gs_registry *little = s3_registry(faults_url(faults, "s3"), SETTINGS({ NULL, "transfer_memory", "8" },
+        { NULL, "s3_store_payload_signing", on_rgw() ? "auto" : "never" }));
     gs_store    *usual = store;
     store = default_store(little);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
@@ -154,6 +164,70 @@ static void streams(void)
             defeated(LARGE, rows[i].rule, rows[i].status, rows[i].words);
     store = usual;
     gs_registry_free(little);
+}
+
+/* What is left where the keys allow less, and that the first error is the one that is told. */
+static void poor_rights(void)
+{
+    const char *uri = NULL;
+    if (small_run())
+        return;
+    check_context("who may not list parts");
+    spoil("PUT *partNumber=2* * status=403 body=<Error><Code>AccessDenied</Code></Error>");
+    faults_rule(faults, "GET *uploadId* * status=403");
+    CHECK(add(store, new_id(), data, LARGE, true, NULL) == GS_FORBIDDEN);
+    CHECK_HAS("part 2: ", failure.message);
+    faults_clear(faults);
+    CHECK_STR(before, holdings());
+
+    check_context("who may not list uploads");
+    spoil("POST *uploads* 1 answer-status=500");
+    faults_rule(faults, "GET *uploads* * status=403");
+    CHECK(add(store, new_id(), data, LARGE, true, &uri) == GS_OK);
+    faults_clear(faults);
+    check_image(store, uri, data, LARGE);
+    OK(gs_delete(store, uri, NULL, ERR));
+    /* That of the answer that was lost; the other one was completed. */
+    const char *left = holdings();
+    CHECK_HAS("upload ", left);
+    CHECK(strchr(left, '\n') == left + strlen(left) - 1);
+    tool("abort %s", env("S3_BUCKET"));
+
+    check_context("who may not abort, of an object that was made");
+    spoil("POST *uploadId* * answer-status=400");
+    faults_rule(faults, "DELETE *uploadId* * status=403");
+    CHECK(add(store, new_id(), data, LARGE, true, NULL) == GS_FAILED);
+    faults_clear(faults);
+    CHECK_STR(before, holdings());
+    faults_clear(faults);
+}
+
+/* Of a bucket that keeps versions a failed add leaves none, and a delete leaves the image's. */
+static void versions(void)
+{
+    const char *bucket = text("%s-versions", env("S3_BUCKET")), *uri = NULL;
+    tool("make %s", bucket);
+    tool("keep-versions %s", bucket);
+    gs_registry *keeping = s3_registry(faults_url(faults, "s3"), SETTINGS({ NULL, "s3_store_bucket", bucket }));
+    check_context("a bucket that keeps versions, an add that fails");
+    /* The image is stored, and nobody learns of it before it is given up. */
+    spoil("PUT * * cut=answer");
+    faults_rule(faults, "HEAD */%s/* 3 status=403", bucket);
+    CHECK(add(default_store(keeping), new_id(), data, SMALL, true, NULL) != GS_OK);
+    CHECK(faults_count(faults, "s3 DELETE ", "versionId=") > 0);
+    faults_clear(faults);
+    CHECK_STR("", tool("list %s", bucket));
+
+    check_context("a bucket that keeps versions, a delete");
+    if (CHECK(add(default_store(keeping), new_id(), data, SMALL, true, &uri) == GS_OK)) {
+        uint64_t size = 0;
+        OK(gs_delete(default_store(keeping), uri, NULL, ERR));
+        FAILS(GS_NOT_FOUND, gs_get_size(default_store(keeping), uri, NULL, &size, ERR));
+        CHECK_HAS(" DeleteMarker", tool("list %s", bucket));
+        CHECK_HAS(" Version", tool("list %s", bucket));
+    }
+    gs_registry_free(keeping);
+    tool("remove %s", bucket);
 }
 
 /* Answers that are meant to harm. */
@@ -229,6 +303,42 @@ static void reads(void)
     faults_clear(faults);
     check_image(store, uri, data, SMALL);
     OK(gs_delete(store, uri, NULL, ERR));
+}
+
+/* What comes is compared with the server's checksum of the whole image, where that is asked for. */
+static void checksums(void)
+{
+    static const struct { const char *range, *headers[2]; gs_status status; } rows[] = {
+        { NULL, { "x-amz-checksum-crc32: AAAAAA==" }, GS_FAILED },
+        { NULL, { "x-amz-checksum-sha256: 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=", "x-amz-checksum-type: FULL_OBJECT" }, GS_FAILED },
+        { NULL, { "x-amz-checksum-crc32: AAAAAA==", "x-amz-checksum-type: COMPOSITE" }, GS_OK },
+        { NULL, { "x-amz-checksum-crc32: AAAAAA==-2" }, GS_OK },
+        { "a range", { "x-amz-checksum-crc32: AAAAAA==" }, GS_OK },
+    };
+    gs_registry *careful = s3_registry(faults_url(faults, "s3"), SETTINGS(
+        { NULL, "s3_store_enable_data_integrity_protection", "true" }, { NULL, "s3_store_response_checksum_validation", "when_supported" }));
+    const char *uri = add_bytes(store, new_id(), data, SMALL);
+    check_image(default_store(careful), uri, data, SMALL);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        gs_opts opts = GS_OPTS_INIT;
+        if (rows[i].range)
+            opts.offset = 10;
+        faults_clear(faults);
+        faults_rule(faults, "HEAD * * answer-header=\"%s\" answer-header=\"%s\"", rows[i].headers[0],
+                    rows[i].headers[1] ? rows[i].headers[1] : "x-amz-none: 1");
+        for (int j = 0; j < 2; j++) {
+            struct sink sink = { .first = opts.offset };
+            check_context("a get with %s, %s", rows[i].headers[0], j ? "which nobody asked for" : "which is compared");
+            gs_status status = RETURNS(gs_get(default_store(j ? registry : careful), uri, sink_write, &sink, &opts, ERR));
+            CHECK_STR(status_name(j ? GS_OK : rows[i].status), status_name(status));
+            if (status != GS_OK)
+                CHECK_HAS("other bytes came", failure.message);
+            sink_free(&sink);
+        }
+    }
+    faults_clear(faults);
+    OK(gs_delete(store, uri, NULL, ERR));
+    gs_registry_free(careful);
 }
 
 /* ---- Region, clock, keys ----------------------------------------------------------- */
@@ -318,9 +428,13 @@ int main(void)
     passing_faults();
     lasting_faults();
     streams();
+    poor_rights();
+    if (on_rgw())
+        versions();
     hostile_answers();
     lost_part();
     reads();
+    checksums();
     clocks();
     regions();
     wrong_keys();

@@ -1,4 +1,4 @@
-/* S3 by TLS: the server is trusted by the certificates of s3_store_cacert, or unseen with s3_store_insecure, or
+/* S3 behind nginx, by TLS and by a proxy: the server is trusted by the certificates of s3_store_cacert, or unseen with s3_store_insecure, or
  * not at all; what goes through TLS is not signed once more. */
 #include "s3.h"
 
@@ -45,6 +45,27 @@ static unsigned lines_with(const char *method, const char *word)
     return count;
 }
 
+/* A bucket that is a part of the host's name, which only the proxy can resolve. */
+static void by_host(void)
+{
+    const size_t lengths[] = { 5120, PART + 100 };
+    gs_registry *reg = s3_registry("http://localhost", SETTINGS({ NULL, "s3_store_bucket_url_format", "virtual" },
+                                                              { NULL, "s3_store_proxy", env("PROXY_URL") }));
+    for (size_t i = 0; i < (small_run() ? 1 : 2); i++) {
+        const char *uri = NULL, *id = new_id();
+        check_context("%zu bytes, the bucket named by the host", lengths[i]);
+        if (!CHECK(add(default_store(reg), id, data, lengths[i], false, &uri) == GS_OK))
+            continue;
+        CHECK_STR(text("s3://localhost/%s/%s", env("S3_BUCKET"), id), uri);
+        CHECK_HAS(text("object %s %zu ", id, lengths[i]), holdings());
+        check_image(default_store(reg), uri, data, lengths[i]);
+        OK(gs_delete(default_store(reg), uri, NULL, ERR));
+        CHECK(lines_with("PUT", text(" /%s", id)) > 0);
+        CHECK_INT(0, lines_with("PUT", text("/%s/%s", env("S3_BUCKET"), id)));
+    }
+    gs_registry_free(reg);
+}
+
 int main(void)
 {
     data = new_data(PART + 100, RANDOM_DATA);
@@ -65,6 +86,7 @@ int main(void)
     gs_registry_free(careful);
     distrusted(env("TLS_URL"), "s3_store_retries", "0");
     distrusted(env("TLS_WRONG_HOST_URL"), "s3_store_cacert", env("TLS_CA"));
+    by_host();
     CHECK_STR(before, holdings());
     free(data);
     return check_result();

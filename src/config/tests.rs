@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::registry_options::{DEFAULT, GLANCE_STORE, STORE, TRANSFER};
 use super::*;
+use crate::tests::Random;
 
 const INT: OptionKind = OptionKind::Int { min: None, max: None };
 
@@ -597,18 +598,6 @@ fn the_registrys_own_options_have_the_references_defaults_and_limits() {
 
 // Anything at all
 
-/// Marsaglia's xorshift: the same mutations in every run.
-struct XorShift(u64);
-
-impl XorShift {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % limit.max(1) as u64) as usize
-    }
-}
-
 const SEED: &[u8] = b"\xef\xbb\xbf# c\r\n[DEFAULT]\nbase = /b\nenabled_backends = fast:file, b:http\n\
     [fast]\nsize = 1_0\nthin : yes\nwords = a,,b,\n  c\nmap = a:b,c:d\ndirs = $base/x\ndirs = ${DEFAULT.base}\n\
     note = \"$$ \\$ ${fast.size} $note\"\nkey = 'k$words'\nold_name = $dirs\n[backend_defaults]\npin = -7\n";
@@ -645,12 +634,12 @@ const TOKENS: &[&str] = &[
 
 #[test]
 fn no_mutation_of_a_file_panics_or_hangs() {
-    let mut random = XorShift(0x9e37_79b9_7f4a_7c15);
+    let mut random = Random::new();
     let (mut loaded, mut resolved) = (0, 0);
     for _ in 0..20_000 {
         let mut bytes = SEED.to_vec();
         for _ in 0..=random.below(6) {
-            mutate(&mut bytes, &mut random);
+            random.mutate(&mut bytes, TOKENS);
         }
         let mut config = Config::new();
         let Ok(()) = config.add_file("f.conf".into(), &bytes) else {
@@ -663,19 +652,4 @@ fn no_mutation_of_a_file_panics_or_hangs() {
     }
     assert!(loaded > 2_000, "only {loaded} mutations were still files");
     assert!(resolved < loaded, "no mutation reached the refusals");
-}
-
-fn mutate(bytes: &mut Vec<u8>, random: &mut XorShift) {
-    let at = random.below(bytes.len() + 1);
-    let end = (at + random.below(12)).min(bytes.len());
-    match random.below(4) {
-        0 => drop(bytes.splice(at..end, TOKENS[random.below(TOKENS.len())].bytes())),
-        1 => drop(bytes.splice(at..at, TOKENS[random.below(TOKENS.len())].bytes())),
-        2 => drop(bytes.drain(at..end)),
-        _ => {
-            let piece = bytes[at..end].to_vec();
-            let to = random.below(bytes.len() + 1);
-            drop(bytes.splice(to..to, piece));
-        }
-    }
 }

@@ -150,7 +150,9 @@ impl Client {
                     response.body.discard().await;
                     continue;
                 }
-                Ok(response) if is_passing(response.status) && request.may_repeat() => {
+                Ok(response)
+                    if is_passing(response.status) && request.is_retried() && request.may_repeat() =>
+                {
                     match retries.next(retry_after(&response.headers, SystemTime::now())) {
                         Some(pause) => (pause, target.explain(response).await),
                         None => return Ok(response),
@@ -159,6 +161,7 @@ impl Client {
                 Ok(response) => return Ok(response),
                 Err(Failure { error, was_sent }) => {
                     let may_repeat = error.is_retryable()
+                        && request.is_retried()
                         && request.payload.is_whole()
                         && (request.is_idempotent() || !was_sent);
                     match if may_repeat { retries.next(None) } else { None } {
@@ -317,6 +320,7 @@ fn redirect_of<'a>(request: &Request, response: &'a Response) -> Option<&'a str>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tests::Random;
     use http::HeaderValue;
 
     #[test]
@@ -335,5 +339,24 @@ mod tests {
             let headers = values.iter().map(|value| (CONTENT_LENGTH, HeaderValue::from_static(value)));
             assert_eq!(content_length(&headers.collect()).ok(), length, "{values:?}");
         }
+    }
+
+    #[test]
+    fn mutated_lengths_are_numbers_or_errors() {
+        let mut random = Random::new();
+        let mut understood = 0;
+        for _ in 0..20_000 {
+            let mut text = b"1073741824".to_vec();
+            random.mutate(&mut text, &["+", "-", "0x", "e9", ",", " ", "18446744073709551616", "\u{0661}"]);
+            let Ok(value) = HeaderValue::from_bytes(&text) else {
+                continue;
+            };
+            if let Ok(length) = content_length(&HeaderMap::from_iter([(CONTENT_LENGTH, value)])) {
+                understood += 1;
+                let digits = str::from_utf8(&text).unwrap().trim_start_matches('0');
+                assert_eq!(length.unwrap().to_string().trim_start_matches('0'), digits);
+            }
+        }
+        assert!((100..19_000).contains(&understood), "{understood}");
     }
 }

@@ -358,6 +358,7 @@ impl ContentRange {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tests::Random;
 
     #[test]
     fn content_ranges_are_parsed_strictly() {
@@ -376,5 +377,23 @@ mod tests {
             let parsed = ContentRange::parse(text).map(|range| (range.bytes, range.total));
             assert_eq!(parsed, expected, "{text}");
         }
+    }
+
+    #[test]
+    fn mutated_ranges_are_ranges_or_none() {
+        let mut random = Random::new();
+        let mut understood = 0;
+        for _ in 0..20_000 {
+            let mut text = b"bytes 1000-1999/4000".to_vec();
+            (0..=random.below(3)).for_each(|_| {
+                random.mutate(
+                    &mut text,
+                    &["-", "/", "*", " ", "bytes", "18446744073709551616", "+1", "\u{0661}", ","],
+                );
+            });
+            let text = String::from_utf8_lossy(&text).into_owned();
+            understood += usize::from(ContentRange::parse(&text).is_some());
+        }
+        assert!((100..19_000).contains(&understood), "{understood}");
     }
 }

@@ -29,7 +29,7 @@ pub use payload::{Feed, Framing, Payload};
 pub use proxy::Proxies;
 pub use random_access::RandomAccess;
 pub use request::{Authorizer, BoxFuture, Request, Target};
-pub use retry::Retries;
+pub use retry::{Retries, retry_after};
 pub use tls::{Tls, Trust};
 pub use url::{Origin, Scheme, Url};
 

@@ -19,6 +19,7 @@ pub struct Request {
     pub headers: HeaderMap,
     pub payload: Payload,
     is_idempotent: bool,
+    is_retried: bool,
     is_redirected: bool,
     is_confidential: bool,
 }
@@ -31,6 +32,7 @@ impl Request {
             headers: HeaderMap::new(),
             payload,
             is_idempotent,
+            is_retried: true,
             is_redirected: true,
             is_confidential: false,
         }
@@ -70,6 +72,12 @@ impl Request {
         self
     }
 
+    /// The same for a sender who tries again by himself.
+    pub fn unretried(mut self) -> Self {
+        self.is_retried = false;
+        self
+    }
+
     /// The same with redirects as answers.
     pub fn unredirected(mut self) -> Self {
         self.is_redirected = false;
@@ -84,6 +92,11 @@ impl Request {
 
     pub fn is_confidential(&self) -> bool {
         self.is_confidential
+    }
+
+    /// Whether it is tried again where that may help.
+    pub fn is_retried(&self) -> bool {
+        self.is_retried
     }
 
     pub fn is_idempotent(&self) -> bool {

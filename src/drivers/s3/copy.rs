@@ -8,7 +8,6 @@ use tokio::task::JoinSet;
 
 use super::begin::Begin;
 use super::endpoint::encoded;
-use super::errors::not_understood;
 use super::multipart::{StoredPart, UploadId};
 use super::object::Object;
 use super::plan::{MAX_PARTS, MIB};
@@ -44,6 +43,7 @@ pub struct S3Copy {
 pub struct Source {
     pub service: Arc<Service>,
     pub key: String,
+    pub size: u64,
     pub head: Head,
 }
 
@@ -61,7 +61,7 @@ impl Source {
     /// Not every server keeps the condition that the source is what it was.
     async fn check_unchanged(&self) -> Result<()> {
         let now = self.service.head(&self.key).await?;
-        if now.is_some_and(|now| now.etag == self.head.etag && now.size == self.head.size) {
+        if now.is_some_and(|now| now.etag == self.head.etag && now.size().ok() == Some(self.size)) {
             return Ok(());
         }
         Err(Error::new(Kind::Failed, format!("the object {:?} changed while it was copied", self.key)))
@@ -83,7 +83,7 @@ impl Sink for S3Copy {
 
 impl Upload for S3Copy {
     fn prepare(&mut self, op: &Operation) -> Result<()> {
-        if self.source.head.size <= MAX_COPY {
+        if self.source.size <= MAX_COPY {
             return Ok(());
         }
         let id = self.begin.run(&self.runtime, op, &self.object)?;
@@ -115,7 +115,7 @@ impl Upload for S3Copy {
 }
 
 async fn copy_parts(object: &Arc<Object>, id: &UploadId, source: &Source) -> Result<Vec<StoredPart>> {
-    let size = source.head.size;
+    let size = source.size;
     let length = PART.max(size.div_ceil(MAX_PARTS));
     let mut waiting = (0..size.div_ceil(length)).map(|index| (index + 1, index * length));
     let mut under_way = JoinSet::new();
@@ -146,6 +146,6 @@ async fn copy_part(object: &Object, id: &UploadId, number: u64, headers: HeaderM
     request.headers = headers;
     let copied = object.service.ask_xml(request, Some(&object.key), &query, "the copy of a part").await;
     let copied = copied.map_err(|failure| Error::from(failure).context(format!("part {number}")))?;
-    let etag = copied.text_of("ETag").ok_or_else(|| not_understood("the copy of a part", "no ETag"))?;
-    Ok(StoredPart { number, etag: etag.to_owned(), crc32: copied.text_of("ChecksumCRC32").map(str::to_owned) })
+    let etag = copied.text_of("ETag").unwrap_or_default().to_owned();
+    StoredPart::new(number, etag, copied.text_of("ChecksumCRC32").map(str::to_owned))
 }

@@ -1,6 +1,7 @@
 //! The keys that requests are signed with, and where they come from.
 
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use zeroize::Zeroizing;
 
@@ -18,14 +19,52 @@ pub struct Keys {
 impl Keys {
     /// Whether these open what those open.
     pub fn are(&self, others: &Keys) -> bool {
-        self.access.expose() == others.access.expose() && self.secret.expose() == others.secret.expose()
+        let same = |ours: &Secret, theirs: &Secret| ours.expose() == theirs.expose();
+        let has_same_token = match (&self.token, &others.token) {
+            (Some(ours), Some(theirs)) => same(ours, theirs),
+            (ours, theirs) => ours.is_none() && theirs.is_none(),
+        };
+        same(&self.access, &others.access) && same(&self.secret, &others.secret) && has_same_token
+    }
+}
+
+/// The keys that requests are signed with, which are exchanged for newer ones when they have expired.
+pub struct Credentials {
+    now: Mutex<Keys>,
+    source: KeySource,
+}
+
+impl Credentials {
+    pub fn of(source: &KeySource) -> Result<Self> {
+        Ok(Credentials { now: Mutex::new(source.keys()?), source: source.clone() })
+    }
+
+    pub fn now(&self) -> Keys {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Looks for other keys after a refusal.  True: there are some.
+    pub async fn renew(&self) -> bool {
+        if !matches!(self.source, KeySource::Profile { .. }) {
+            return false;
+        }
+        let source = self.source.clone();
+        let Ok(Ok(fresh)) = tokio::task::spawn_blocking(move || source.keys()).await else {
+            return false;
+        };
+        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        let are_others = !fresh.are(&now);
+        *now = fresh;
+        are_others
     }
 }
 
 /// Where the keys of a store come from.
+#[derive(Clone)]
 pub enum KeySource {
     Given(Keys),
-    /// A profile of a credentials file, which is read anew for every call: others may renew it.
+    /// A profile of a credentials file, which is read anew for every call, and when a server refuses what it
+    /// held: others may renew it.
     Profile { path: PathBuf, name: String },
     /// The store has none, for that reason; those of a location may do.
     Missing(String),
@@ -97,6 +136,9 @@ fn profile(text: &str, name: &str) -> std::result::Result<Keys, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::operation::Operation;
+    use crate::transfer::Runtime;
+    use std::sync::Arc;
 
     fn exposed(keys: &Keys) -> (&str, &str, Option<&str>) {
         (keys.access.expose(), keys.secret.expose(), keys.token.as_ref().map(Secret::expose))
@@ -146,5 +188,35 @@ mod tests {
         assert_eq!(exposed(&source.keys().unwrap()), ("A", "S", Some("t")));
         let error = KeySource::environment(|name| find(name, &variables[..1])).keys().err().unwrap();
         assert!(error.message().contains("AWS_SECRET_ACCESS_KEY"), "{error}");
+    }
+
+    fn renewed(credentials: &Arc<Credentials>) -> bool {
+        let credentials = credentials.clone();
+        Runtime::shared().run(&Operation::default(), async move { Ok(credentials.renew().await) }).unwrap()
+    }
+
+    #[test]
+    fn keys_that_are_refused_are_exchanged_for_newer_ones() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("credentials");
+        let write = |access: &str, token: &str| {
+            let keys = format!("aws_access_key_id={access}\naws_secret_access_key=s\naws_session_token={token}");
+            std::fs::write(&path, format!("[default]\n{keys}\n")).unwrap();
+        };
+        let source = KeySource::Profile { path: path.clone(), name: "default".into() };
+        write("A", "1");
+        let credentials = Arc::new(Credentials::of(&source).unwrap());
+        assert!(!renewed(&credentials), "they are the same");
+        for (access, token) in [("A", "2"), ("B", "2"), ("B", "")] {
+            write(access, token);
+            assert_ne!(exposed(&credentials.now()), (access, "s", Some(token).filter(|token| !token.is_empty())));
+            assert!(renewed(&credentials) && !renewed(&credentials), "{access} {token}");
+            assert_eq!(exposed(&credentials.now()), (access, "s", Some(token).filter(|token| !token.is_empty())));
+        }
+        std::fs::remove_file(&path).unwrap();
+        assert!(!renewed(&credentials));
+        assert_eq!(exposed(&credentials.now()).0, "B");
+        let given = Arc::new(Credentials::of(&KeySource::Given(credentials.now())).unwrap());
+        assert!(!renewed(&given));
     }
 }

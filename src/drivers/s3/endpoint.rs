@@ -127,11 +127,21 @@ impl Endpoint {
         is_region(region).then(|| region.to_owned())
     }
 
-    /// The endpoint of the same service that serves `region`.
+    /// The endpoint of the same service that serves `region`, where hosts tell their regions: neither those of
+    /// private networks nor accelerated ones lead to public hosts.
     pub fn in_region(&self, region: &str) -> Option<Endpoint> {
         let host = self.host();
         let domain = AWS_DOMAINS.iter().find(|domain| host.ends_with(*domain))?;
-        is_region(region).then(|| Endpoint { authority: format!("s3.{region}{domain}"), ..self.clone() })
+        let name = host.strip_suffix(domain)?;
+        let own = self.region();
+        let kind = match &own {
+            Some(own) => name.strip_suffix(own.as_str())?,
+            None if name == "s3" => "s3.",
+            None => return None,
+        };
+        // The oldest way to write it.
+        let kind = if kind == "s3-" { "s3." } else { kind };
+        is_region(region).then(|| Endpoint { authority: format!("{kind}{region}{domain}"), ..self.clone() })
     }
 
     /// The endpoint that the host of a redirect or an error names, where it is of the same service: below
@@ -302,7 +312,18 @@ mod tests {
         for region in ["evil.example/", "", "eu", "eu-west-1.evil", "EU-west-1", "eu-west-"] {
             assert!(aws.in_region(region).is_none(), "{region}");
         }
-        assert!(endpoint("https://h").in_region("eu-west-1").is_none());
+        for (host, moved) in [
+            ("s3-us-west-2.amazonaws.com", Some("s3.eu-west-1.amazonaws.com")),
+            ("s3.us-west-2.amazonaws.com", Some("s3.eu-west-1.amazonaws.com")),
+            ("s3.dualstack.us-west-2.amazonaws.com", Some("s3.dualstack.eu-west-1.amazonaws.com")),
+            ("s3-fips.us-west-2.amazonaws.com", Some("s3-fips.eu-west-1.amazonaws.com")),
+            ("s3-accelerate.amazonaws.com", None),
+            ("bucket.vpce-1a.s3.us-west-2.vpce.amazonaws.com", None),
+            ("h", None),
+        ] {
+            let there = endpoint(&format!("https://{host}")).in_region("eu-west-1");
+            assert_eq!(there.map(|there| there.service()).as_deref(), moved, "{host}");
+        }
         let own = endpoint("https://s3.example.com:9000");
         let moved = |authority: &str| own.moved_to(authority, "glance").map(|endpoint| endpoint.service());
         assert_eq!(moved("eu.s3.example.com:9000").as_deref(), Some("eu.s3.example.com:9000"));

@@ -1,10 +1,12 @@
 //! What S3 servers answer when they refuse, as errors of the library.
 
+use std::time::{Duration, SystemTime};
+
 use http::HeaderMap;
 
 use super::xml::Element;
 use crate::error::{Error, Kind};
-use crate::http::Response;
+use crate::http::{Response, retry_after};
 
 /// How much of an answer is read: the longest are listings of a thousand uploads or parts.
 pub const LONGEST_ANSWER: usize = 4 << 20;
@@ -27,6 +29,8 @@ pub struct Refusal {
     pub region: Option<String>,
     /// The host that the bucket is to be asked for at, where the server says so.
     pub host: Option<String>,
+    /// How long the server wants to be left alone, where it says so.
+    pub pause: Option<Duration>,
 }
 
 /// Why a request came to nothing.
@@ -53,14 +57,30 @@ impl From<Refusal> for Failure {
 
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Refused(refusal) => refusal.error(),
-            Failure::Broke(error) => error,
-        }
+        failure.error()
     }
 }
 
 impl Failure {
+    pub fn error(&self) -> Error {
+        match self {
+            Failure::Refused(refusal) => refusal.error(),
+            Failure::Broke(error) => error.clone(),
+        }
+    }
+
+    pub fn asked_pause(&self) -> Option<Duration> {
+        match self {
+            Failure::Refused(refusal) => refusal.pause,
+            Failure::Broke(_) => None,
+        }
+    }
+
+    /// Whether somebody else is at the same object, so that nobody has it yet.
+    pub fn is_rivalry(&self) -> bool {
+        RIVALRY.iter().any(|code| self.is(code))
+    }
+
     pub fn status(&self) -> u16 {
         match self {
             Failure::Refused(refusal) => refusal.status,
@@ -76,10 +96,16 @@ impl Failure {
     pub fn is_ambiguous(&self) -> bool {
         match self {
             Failure::Refused(refusal) => refusal.status >= 500 && refusal.code != "SlowDown",
-            Failure::Broke(error) => error.is_retryable() && error.http_status() == 0,
+            // Also when there is an answer that cannot be understood.
+            Failure::Broke(error) => {
+                error.http_status() == 0 && (error.is_retryable() || error.kind() == Kind::Failed)
+            }
         }
     }
 }
+
+/// What a request is refused with while another one makes or removes the same object.
+const RIVALRY: [&str; 2] = ["ConditionalRequestConflict", "OperationAborted"];
 
 /// Codes that mean something else than their status does.
 const CODES: &[(&str, Kind)] = &[
@@ -87,7 +113,8 @@ const CODES: &[(&str, Kind)] = &[
     ("SlowDown", Kind::Unavailable),
     ("InternalError", Kind::Unavailable),
     ("ServiceUnavailable", Kind::Unavailable),
-    ("OperationAborted", Kind::Unavailable),
+    (RIVALRY[0], Kind::Unavailable),
+    (RIVALRY[1], Kind::Unavailable),
     ("BadDigest", Kind::Unavailable),
     ("XAmzContentSHA256Mismatch", Kind::Unavailable),
     ("XAmzContentChecksumMismatch", Kind::Unavailable),
@@ -118,7 +145,9 @@ impl Refusal {
     /// Reads the rest of an answer that refuses.
     pub async fn read(mut response: Response) -> Self {
         let body = response.body.read_some(LONGEST_ERROR).await;
-        let mut refusal = match Element::parse(&body) {
+        // A gateway may repeat what it was told.
+        let said = response.sent.repeatable(&body);
+        let mut refusal = match Element::parse(said.as_bytes()) {
             Ok(root) => Refusal::of(&root),
             // An error page of something in between.
             Err(_) => Refusal::default(),
@@ -128,6 +157,7 @@ impl Refusal {
         if let Some(id) = header("x-amz-request-id").filter(|_| refusal.request_id.is_empty()) {
             refusal.request_id = id;
         }
+        refusal.pause = retry_after(&response.headers, SystemTime::now());
         refusal.region = header("x-amz-bucket-region").filter(|region| is_plain(region)).or(refusal.region);
         if matches!(refusal.status, 301 | 302 | 307 | 308) {
             refusal.host = header("location").and_then(|place| host_of(&place)).or(refusal.host);
@@ -151,6 +181,7 @@ impl Refusal {
             request_id: text("RequestId").or_else(|| root.text_of("RequestId").map(str::to_owned)).unwrap_or_default(),
             region: text("Region").filter(|region| is_plain(region)),
             host: text("Endpoint"),
+            pause: None,
         }
     }
 
@@ -257,6 +288,7 @@ mod tests {
             (404, "NoSuchUpload", Kind::Failed),
             (409, "BucketAlreadyExists", Kind::Failed),
             (409, "OperationAborted", Kind::Unavailable),
+            (409, "ConditionalRequestConflict", Kind::Unavailable),
             (412, "PreconditionFailed", Kind::Failed),
             (413, "", Kind::StorageFull),
             (429, "", Kind::Unavailable),

@@ -49,6 +49,9 @@ impl Place {
                 return Err(missing(what));
             }
         }
+        if [key, bucket].iter().any(|part| matches!(*part, "." | "..")) {
+            return Err(uri.bad("its bucket or key is a step of a path, which servers may take"));
+        }
         let service = service.trim_end_matches('/');
         Url::parse(Scheme::Https, service).map_err(|reason| uri.bad(reason))?;
         Ok(Place::new(uri.scheme(), keys, service, bucket, key))
@@ -166,6 +169,9 @@ mod tests {
             "s3://ak:hidden@h:port/b/k",
             "s3://ak:hidden@a b/b/k",
             "s3://ak:hidden@h/b/k@x",
+            "s3://ak:hidden@h/b/..",
+            "s3://ak:hidden@h/b/.",
+            "s3://ak:hidden@h/../k",
             "s3://",
             "s3:///b/k",
         ] {

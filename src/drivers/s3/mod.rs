@@ -2,9 +2,11 @@
 
 mod begin;
 mod bucket;
+mod checksum;
 mod chunks;
 mod copy;
 mod credentials;
+mod download;
 mod endpoint;
 mod errors;
 mod location;
@@ -24,19 +26,17 @@ mod whereabouts;
 mod xml;
 
 use std::any::Any;
-use std::fs::File;
-use std::ops::Range;
 use std::sync::Arc;
 
 use crate::capabilities::Capabilities;
 use crate::driver::{Download, Driver, IO_SIZE, Opened, Part, Reader, Registration, StoreContext, Upload};
 use crate::error::{Error, Kind, Result};
-use crate::http::{self, Client, Manner, RandomAccess, Scheme};
+use crate::http::{Client, Manner, RandomAccess, Scheme};
 use crate::location::{Location, StorageUri, shorten};
 use crate::operation::Operation;
-use crate::transfer::{Piece, Pool, ReadAhead, Runtime, Source};
+use crate::transfer::{Pool, ReadAhead, Runtime};
 use copy::S3Copy;
-use credentials::Keys;
+use credentials::{Credentials, KeySource, Keys};
 use endpoint::Endpoint;
 use location::Place;
 use object::Object;
@@ -106,25 +106,26 @@ impl S3Driver {
     fn service(&self, place: &Place) -> Result<Arc<Service>> {
         let Access { addressing, goes_elsewhere, .. } = &self.access;
         let Some(keys) = &place.keys else {
-            let keys = self.own_keys_for(&place.bucket)?;
-            return Ok(self.service_of(self.endpoint()?, &place.bucket, keys));
+            let credentials = self.own_credentials_for(&place.bucket)?;
+            return Ok(self.service_of(self.endpoint()?, &place.bucket, credentials));
         };
+        let credentials = Credentials::of(&KeySource::Given(keys.clone()))?;
         let is_here = |home: &Endpoint| home.is(place.transport(), &place.service);
         if !goes_elsewhere || self.access.endpoint.as_ref().is_some_and(is_here) {
-            return Ok(self.service_of(self.endpoint()?, &place.bucket, keys.clone()));
+            return Ok(self.service_of(self.endpoint()?, &place.bucket, credentials));
         }
         let endpoint = Endpoint::new(place.transport(), &place.service, *addressing)
             .map_err(|reason| Error::new(Kind::BadUri, reason))?;
         let region = endpoint.region().unwrap_or_else(|| self.access.region.clone());
         let whereabouts = Arc::new(Whereabouts::new(endpoint, &region));
-        Ok(self.ask_through(&self.elsewhere, whereabouts, &place.bucket, keys.clone()))
+        Ok(self.ask_through(&self.elsewhere, whereabouts, &place.bucket, credentials))
     }
 
     /// The store's own keys open its own buckets, and no others that they could open.
-    fn own_keys_for(&self, bucket: &str) -> Result<Keys> {
+    fn own_credentials_for(&self, bucket: &str) -> Result<Credentials> {
         let Access { bucket: own, allowed_buckets, keys, .. } = &self.access;
         if own.as_deref() == Some(bucket) || allowed_buckets.iter().any(|allowed| allowed == bucket) {
-            return keys.keys();
+            return Credentials::of(keys);
         }
         let message = format!(
             "the bucket {:?} is neither the store's nor one of s3_store_allowed_buckets",
@@ -133,11 +134,11 @@ impl S3Driver {
         Err(Error::new(Kind::Forbidden, message))
     }
 
-    fn service_of(&self, endpoint: &Endpoint, bucket: &str, keys: Keys) -> Arc<Service> {
+    fn service_of(&self, endpoint: &Endpoint, bucket: &str, credentials: Credentials) -> Arc<Service> {
         let is_home = self.access.bucket.as_deref() == Some(bucket);
         let known = self.home.clone().filter(|_| is_home);
         let unknown = || Arc::new(Whereabouts::new(endpoint.clone(), &self.access.region));
-        self.ask_through(&self.client, known.unwrap_or_else(unknown), bucket, keys)
+        self.ask_through(&self.client, known.unwrap_or_else(unknown), bucket, credentials)
     }
 
     fn ask_through(
@@ -145,10 +146,10 @@ impl S3Driver {
         client: &Arc<Client>,
         whereabouts: Arc<Whereabouts>,
         bucket: &str,
-        keys: Keys,
+        credentials: Credentials,
     ) -> Arc<Service> {
         let signer = Signer {
-            keys,
+            credentials,
             whereabouts: whereabouts.clone(),
             clock: self.clock.clone(),
             payload_signing: self.access.payload_signing,
@@ -168,9 +169,9 @@ impl S3Driver {
         location::check_image_id(image_id)?;
         let (adding, endpoint) = (self.adding()?, self.endpoint()?);
         let bucket = self.access.bucket.as_deref().unwrap_or_default();
-        let keys = self.access.keys.keys()?;
-        let location = self.location_of(endpoint, bucket, image_id, &keys);
-        let service = self.service_of(endpoint, bucket, keys);
+        let credentials = Credentials::of(&self.access.keys)?;
+        let location = self.location_of(endpoint, bucket, image_id, &credentials.now());
+        let service = self.service_of(endpoint, bucket, credentials);
         let object = Object::new(service, image_id, &adding.attributes, adding.checks, location)?;
         let (missing, stale_age) = (adding.missing_bucket.clone(), adding.stale_age);
         self.runtime.run(op, async move {
@@ -220,7 +221,7 @@ async fn head_of(service: &Service, key: &str) -> Result<Head> {
 }
 
 async fn size_of(service: &Service, key: &str) -> Result<u64> {
-    Ok(head_of(service, key).await?.size)
+    head_of(service, key).await?.size()
 }
 
 impl Driver for S3Driver {
@@ -258,17 +259,7 @@ impl Driver for S3Driver {
     ) -> Result<Box<dyn Download>> {
         let place = Place::of(location)?;
         let service = self.service(&place)?;
-        let (image, size) = self.runtime.run(op, async move {
-            let size = size_of(&service, &place.key).await?;
-            Ok((service.image(&place.key)?, size))
-        })?;
-        let range = part.of(size);
-        if range.is_empty() {
-            return Ok(Box::new(Nothing));
-        }
-        let length = Some(range.end - range.start).filter(|_| range.end < size);
-        let download = http::Download::open(&self.runtime, op, image, range.start, length, self.manner, pool)?;
-        Ok(Box::new(download))
+        download::open(&self.runtime, op, service, place.key, part, self.manner, pool)
     }
 
     fn reader(&self, op: &Operation, location: &Location) -> Result<Box<dyn Reader>> {
@@ -316,9 +307,9 @@ impl Driver for S3Driver {
         let service = from.service(&source)?;
         let source = self.runtime.run(op, async move {
             let head = head_of(&service, &source.key).await?;
-            Ok(copy::Source { service, key: source.key, head })
+            Ok(copy::Source { service, key: source.key, size: head.size()?, head })
         })?;
-        let size = source.head.size;
+        let size = source.size;
         let object = self.begin_object(op, image_id)?;
         Ok(Some((Box::new(S3Copy::new(&self.runtime, object, source)), size)))
     }
@@ -329,26 +320,7 @@ impl Driver for S3Driver {
         self.runtime.run(op, async move {
             // A delete of nothing succeeds.
             size_of(&service, &place.key).await?;
-            Ok(service.delete(&place.key).await?)
+            Ok(service.delete(&place.key, None).await?)
         })
-    }
-}
-
-/// What is downloaded of a range that has nothing in it: no server is asked for that.
-struct Nothing;
-
-impl Source for Nothing {
-    fn next(&mut self, _op: &Operation) -> Result<Option<Piece>> {
-        Ok(None)
-    }
-}
-
-impl Download for Nothing {
-    fn length(&self) -> Option<u64> {
-        Some(0)
-    }
-
-    fn file(&self) -> Option<(&File, Range<u64>)> {
-        None
     }
 }

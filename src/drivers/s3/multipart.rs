@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::header::{HeaderValue, IF_NONE_MATCH};
 
-use super::errors::{Asked, Failure, not_understood};
+use super::errors::{Asked, not_understood};
 use super::object::Object;
 use super::service::{Query, Service};
 use super::signer::header;
@@ -32,10 +32,20 @@ pub struct StoredPart {
     pub crc32: Option<String>,
 }
 
+impl StoredPart {
+    /// A part that cannot be named in the end by its ETag is of no use.
+    pub fn new(number: u64, etag: String, crc32: Option<String>) -> Result<Self> {
+        if etag.is_empty() {
+            return Err(not_understood(&format!("part {number}"), "no ETag"));
+        }
+        Ok(StoredPart { number, etag, crc32 })
+    }
+}
+
 /// Begins an upload.
 pub async fn create(object: &Object) -> Result<UploadId> {
     let (service, key) = (&*object.service, object.key.as_str());
-    let mut request = Request::post(Payload::default());
+    let mut request = Request::post(Payload::default()).unretried();
     request.headers = object.attributes.clone();
     if object.checks.crc32 {
         request.headers.insert("x-amz-checksum-algorithm", HeaderValue::from_static("CRC32"));
@@ -43,13 +53,10 @@ pub async fn create(object: &Object) -> Result<UploadId> {
     let mut retries = service.retries();
     let mut may_have_two = false;
     loop {
-        let asked = service.ask_xml(request.clone(), Some(key), &[("uploads", "")], "the begin of an upload").await;
-        let failure = match asked {
-            Ok(root) => {
-                let id = root.text_of("UploadId").ok_or_else(|| not_understood("the begin of an upload", "no UploadId"))?;
-                let id = UploadId(id.to_owned());
+        let failure = match begin(service, key, request.clone()).await {
+            Ok(id) => {
                 if may_have_two {
-                    abort_empty(service, key, Some(&id)).await?;
+                    abort_empty(service, key, Some(&id)).await;
                 }
                 return Ok(id);
             }
@@ -59,11 +66,18 @@ pub async fn create(object: &Object) -> Result<UploadId> {
         may_have_two |= failure.is_ambiguous();
         if let Err(failure) = service.rest(&mut retries, failure).await {
             if may_have_two {
-                abort_empty(service, key, None).await?;
+                abort_empty(service, key, None).await;
             }
             return Err(failure.into());
         }
     }
+}
+
+async fn begin(service: &Service, key: &str, request: Request) -> Asked<UploadId> {
+    const WHAT: &str = "the begin of an upload";
+    let root = service.ask_xml(request, Some(key), &[("uploads", "")], WHAT).await?;
+    let id = root.text_of("UploadId").ok_or_else(|| not_understood(WHAT, "no UploadId"))?;
+    Ok(UploadId(id.to_owned()))
 }
 
 /// Makes the object out of its parts, unless there is one already.
@@ -112,8 +126,16 @@ pub async fn abort(service: &Service, key: &str, id: &UploadId) -> Result<()> {
             Err(failure) if failure.status() == 404 => {}
             Err(failure) => return Err(failure.into()),
         }
-        if count_parts(service, key, id).await?.is_none() {
-            return Ok(());
+        match count_parts(service, key, id).await {
+            Ok(Some(_)) => {}
+            Ok(None) => return Ok(()),
+            // Who may abort uploads may not always list their parts.
+            Err(failure) if failure.status() == 403 => {
+                let what = format_args!("a part of {key:?} may remain, as parts cannot be listed: {}", failure.error());
+                service.warn(what);
+                return Ok(());
+            }
+            Err(failure) => return Err(failure.into()),
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_secs(3));
@@ -122,12 +144,12 @@ pub async fn abort(service: &Service, key: &str, id: &UploadId) -> Result<()> {
 }
 
 /// How many of the first parts of an upload there are; none when there is no such upload.
-async fn count_parts(service: &Service, key: &str, id: &UploadId) -> Result<Option<usize>> {
+async fn count_parts(service: &Service, key: &str, id: &UploadId) -> Asked<Option<usize>> {
     let query = [("max-parts", "2"), ("uploadId", id.0.as_str())];
     match service.ask_xml(Request::get(), Some(key), &query, "a listing of parts").await {
         Ok(root) => Ok(Some(root.all("Part").count())),
         Err(failure) if failure.status() == 404 => Ok(None),
-        Err(failure) => Err(failure.into()),
+        Err(failure) => Err(failure),
     }
 }
 
@@ -145,7 +167,13 @@ pub async fn abort_stale(service: &Service, key: &str, age: Duration) -> Result<
 }
 
 /// Aborts the uploads of `key` without any part but `own`: their makers never learnt of them.
-async fn abort_empty(service: &Service, key: &str, own: Option<&UploadId>) -> Result<()> {
+async fn abort_empty(service: &Service, key: &str, own: Option<&UploadId>) {
+    if let Err(error) = try_abort_empty(service, key, own).await {
+        service.warn(format_args!("a multipart upload of {key:?} without any part may remain: {error}"));
+    }
+}
+
+async fn try_abort_empty(service: &Service, key: &str, own: Option<&UploadId>) -> Result<()> {
     for (id, _) in list(service, key).await? {
         if Some(&id) != own && count_parts(service, key, &id).await? == Some(0) {
             abort(service, key, &id).await?;
@@ -179,8 +207,7 @@ async fn list(service: &Service, key: &str) -> Result<Vec<(UploadId, Option<std:
 }
 
 async fn list_page(service: &Service, query: Query<'_>) -> Result<Element> {
-    let asked = service.ask_xml(Request::get(), None, query, "a listing of uploads").await;
-    asked.map_err(|failure: Failure| failure.into())
+    Ok(service.ask_xml(Request::get(), None, query, "a listing of uploads").await?)
 }
 
 #[cfg(test)]

@@ -61,7 +61,6 @@ impl Object {
 
     /// Makes the object out of another one, at the server.
     pub async fn copy(&self, source: &HeaderMap) -> Result<()> {
-        self.check_absent().await?;
         let mut request = Request::put(Payload::default());
         request.headers = self.attributes.clone();
         request.headers.extend(source.clone());
@@ -88,8 +87,6 @@ impl Object {
 
     /// Makes the object out of its parts.
     pub async fn complete(&self, id: &UploadId, parts: &[StoredPart]) -> Result<()> {
-        // Not every server keeps the condition of a complete.
-        self.check_absent().await?;
         self.settle(|is_conditional| {
             multipart::complete(&self.service, &self.key, id, parts, is_conditional)
         })
@@ -102,24 +99,33 @@ impl Object {
     where
         R: Future<Output = Asked<()>>,
     {
-        let mut made = make(true).await;
-        // A server that does not know the condition says so, or takes it for one of something else.
-        if made.as_ref().is_err_and(|failure| matches!(failure.status(), 412 | 501))
-            && self.service.head(&self.key).await?.is_none()
-        {
-            made = make(false).await;
+        // Not every server keeps the condition.
+        self.check_absent().await?;
+        let mut rivals = self.service.retries();
+        let mut is_conditional = true;
+        loop {
+            let Err(failure) = make(is_conditional).await else {
+                return Ok(());
+            };
+            let may_be_there = matches!(failure.status(), 404 | 409 | 412 | 501) || failure.is_ambiguous();
+            let head = if may_be_there { self.look(&failure).await? } else { None };
+            match head {
+                // An attempt whose answer was lost has made it.
+                Some(head) if self.is_own(&head) => return Ok(()),
+                Some(_) if matches!(failure.status(), 409 | 412 | 501) => return Err(self.duplicate()),
+                // A server that does not know the condition says so, or takes it for one of something else.
+                None if is_conditional && matches!(failure.status(), 412 | 501) => is_conditional = false,
+                None if failure.is_rivalry() => self.service.rest(&mut rivals, failure).await?,
+                _ => return Err(failure.into()),
+            }
         }
-        let Err(failure) = made else {
-            return Ok(());
-        };
-        let may_be_there = matches!(failure.status(), 404 | 409 | 412) || failure.is_ambiguous();
-        let head = if may_be_there { self.service.head(&self.key).await? } else { None };
-        match head {
-            // An attempt whose answer was lost has made it.
-            Some(head) if self.is_own(&head) => Ok(()),
-            Some(_) if matches!(failure.status(), 409 | 412 | 501) => Err(self.duplicate()),
-            _ => Err(failure.into()),
-        }
+    }
+
+    /// What there is after a failure, which remains the reason where nobody can tell.
+    async fn look(&self, failure: &Failure) -> Result<Option<Head>> {
+        self.service.head(&self.key).await.map_err(|blind| {
+            failure.error().context(format_args!("what became of it is not known ({})", blind.error()))
+        })
     }
 
     fn is_own(&self, head: &Head) -> bool {
@@ -128,14 +134,28 @@ impl Object {
 
     /// Leaves nothing: neither the upload, if there is one, nor the object, if it `may_be_there` by now.
     pub async fn withdraw(&self, upload: Option<UploadId>, may_be_there: bool) -> Result<()> {
-        if let Some(id) = upload {
-            multipart::abort(&self.service, &self.key, &id).await?;
+        let aborted = match upload {
+            Some(id) => multipart::abort(&self.service, &self.key, &id).await,
+            None => Ok(()),
+        };
+        let removed = if may_be_there { self.remove_own().await } else { Ok(()) };
+        aborted.and(removed)
+    }
+
+    /// Removes the object if this has made it, with its versions where the bucket keeps these: there are several
+    /// after attempts without an answer, at a server that keeps no condition.
+    async fn remove_own(&self) -> Result<()> {
+        for _ in 0..MAX_VERSIONS {
+            let made = self.service.head(&self.key).await?.filter(|head| self.is_own(head));
+            let Some(head) = made else {
+                return Ok(());
+            };
+            self.service.delete(&self.key, head.version.as_deref()).await?;
+            if head.version.is_none() {
+                return Ok(());
+            }
         }
-        let made = if may_be_there { self.service.head(&self.key).await? } else { None };
-        match made {
-            Some(head) if self.is_own(&head) => Ok(self.service.delete(&self.key).await?),
-            _ => Ok(()),
-        }
+        Ok(())
     }
 
     pub async fn check_absent(&self) -> Result<()> {
@@ -159,6 +179,9 @@ fn conditional(request: &Request, is_conditional: bool) -> Request {
     }
     request
 }
+
+/// More than attempts can have made.
+const MAX_VERSIONS: usize = 16;
 
 /// The MD5 of nothing.
 const EMPTY_MD5: [u8; 16] =

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use http::Method;
 use http::header::ETAG;
 
+use super::checksum::Checksum;
 use super::errors::{Asked, Failure, LONGEST_ANSWER, Refusal, not_understood, text_of};
 use super::signer::Signer;
 use super::whereabouts::Whereabouts;
 use super::xml::Element;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::http::{Client, Image, Request, Response, Retries, Target};
 use crate::log::Level;
 
@@ -31,9 +32,18 @@ pub struct Service {
 
 /// What `HEAD` tells of an object.
 pub struct Head {
-    pub size: u64,
+    size: Option<u64>,
     pub etag: Option<String>,
     pub maker: Option<String>,
+    /// In buckets that keep versions.
+    pub version: Option<String>,
+    pub checksum: Option<Checksum>,
+}
+
+impl Head {
+    pub fn size(&self) -> Result<u64> {
+        self.size.ok_or_else(|| not_understood("HEAD", "it tells no size"))
+    }
 }
 
 impl Service {
@@ -104,17 +114,24 @@ impl Service {
     pub async fn head(&self, key: &str) -> Asked<Option<Head>> {
         match self.ask(Request::head(), Some(key), &[]).await {
             Ok(response) => {
-                let size = response.length.ok_or_else(|| not_understood("HEAD", "it tells no size"))?;
                 let told = |name| text_of(&response.headers, name);
-                Ok(Some(Head { size, etag: told(ETAG.as_str()), maker: told(MAKER) }))
+                Ok(Some(Head {
+                    size: response.length,
+                    etag: told(ETAG.as_str()),
+                    maker: told(MAKER),
+                    version: told("x-amz-version-id"),
+                    checksum: Checksum::of(&response.headers),
+                }))
             }
             Err(failure) if failure.status() == 404 => Ok(None),
             Err(failure) => Err(failure),
         }
     }
 
-    pub async fn delete(&self, key: &str) -> Asked<()> {
-        let response = self.ask(Request::delete(), Some(key), &[]).await?;
+    /// Deletes an object, or just a version of it.
+    pub async fn delete(&self, key: &str, version: Option<&str>) -> Asked<()> {
+        let query: Vec<_> = version.map(|version| ("versionId", version)).into_iter().collect();
+        let response = self.ask(Request::delete(), Some(key), &query).await?;
         response.body.discard().await;
         Ok(())
     }
@@ -139,13 +156,12 @@ impl Service {
 
     /// Rests before a failed request is sent once more; the failure itself when that makes no sense.
     pub async fn rest(&self, retries: &mut Retries, failure: Failure) -> Asked<()> {
-        let error = Error::from(match &failure {
-            Failure::Refused(refusal) => Failure::Refused(refusal.clone()),
-            Failure::Broke(error) => Failure::Broke(error.clone()),
-        });
-        match retries.pause(error, self.client.log()).await {
-            Ok(()) => Ok(()),
-            Err(_) => Err(failure),
-        }
+        let error = failure.error();
+        let pause = if error.is_retryable() { retries.next(failure.asked_pause()) } else { None };
+        let Some(pause) = pause else {
+            return Err(failure);
+        };
+        retries.rest(pause, &error, self.client.log()).await;
+        Ok(())
     }
 }

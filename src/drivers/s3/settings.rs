@@ -77,9 +77,11 @@ pub fn access(options: &Options) -> Result<Access> {
 fn key_source(options: &Options) -> KeySource {
     match options.str(KEY_SOURCE) {
         Some("environment") => KeySource::environment(|name| std::env::var(name).ok()),
-        Some("profile") => KeySource::Profile {
-            path: key_file(options),
-            name: options.str(PROFILE).unwrap_or("default").to_owned(),
+        Some("profile") => match key_file(options) {
+            Some(path) => {
+                KeySource::Profile { path, name: options.str(PROFILE).unwrap_or("default").to_owned() }
+            }
+            None => KeySource::Missing(format!("{KEY_FILE} is not set, and the environment has no HOME")),
         },
         _ => given_keys(options),
     }
@@ -96,12 +98,12 @@ fn given_keys(options: &Options) -> KeySource {
     }
 }
 
-fn key_file(options: &Options) -> PathBuf {
+fn key_file(options: &Options) -> Option<PathBuf> {
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     text(options, KEY_FILE)
         .map(PathBuf::from)
         .or_else(|| variable("AWS_SHARED_CREDENTIALS_FILE").map(PathBuf::from))
-        .unwrap_or_else(|| PathBuf::from(variable("HOME").unwrap_or_default()).join(".aws/credentials"))
+        .or_else(|| Some(PathBuf::from(variable("HOME")?).join(".aws/credentials")))
 }
 
 /// How images are added, or why none can be.

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use http::Method;
 use http::header::{AUTHORIZATION, DATE, HeaderName, HeaderValue};
 use sha2::{Digest, Sha256};
 
-use super::credentials::Keys;
+use super::credentials::Credentials;
 #[cfg(test)]
 use super::endpoint::{Addressing, Endpoint};
 use super::errors::Refusal;
@@ -71,9 +72,9 @@ fn seconds_between(from: SystemTime, to: SystemTime) -> i64 {
     }
 }
 
-/// Signs with one pair of keys.
+/// Signs for one user.
 pub struct Signer {
-    pub keys: Keys,
+    pub credentials: Credentials,
     pub whereabouts: Arc<Whereabouts>,
     pub clock: Arc<Clock>,
     pub payload_signing: PayloadSigning,
@@ -97,14 +98,15 @@ impl Signer {
     }
 
     fn sign(&self, url: &Url, request: &mut Request) -> Result<()> {
-        if request.method == http::Method::GET && self.asks_checksum {
+        if matches!(request.method, Method::GET | Method::HEAD) && self.asks_checksum {
             request.headers.insert("x-amz-checksum-mode", HeaderValue::from_static("ENABLED"));
         }
         let payload_hash = self.payload_hash(url, request);
         let time = Timestamp::of(self.clock.now());
         request.headers.insert(PAYLOAD_HASH, header(&payload_hash)?);
         request.headers.insert(TIME, header(time.as_str())?);
-        if let Some(token) = &self.keys.token {
+        let keys = self.credentials.now();
+        if let Some(token) = &keys.token {
             request.headers.insert(TOKEN, secret_header(token.expose())?);
         }
         let unsigned = Unsigned {
@@ -113,7 +115,7 @@ impl Signer {
             headers: &request.headers,
             payload_hash: &payload_hash,
         };
-        let (proof, signature) = authorization(&unsigned, &self.keys, &self.whereabouts.region(), &time);
+        let (proof, signature) = authorization(&unsigned, &keys, &self.whereabouts.region(), &time);
         request.headers.insert(AUTHORIZATION, secret_header(&proof)?);
         if payload_hash == CHUNKED {
             request.payload = std::mem::take(&mut request.payload).framed(framing(signature));
@@ -143,7 +145,8 @@ impl Authorizer for Signer {
         let date = refusal.headers.get(DATE).and_then(|date| date.to_str().ok());
         let is_about_time = matches!(refusal.status, 400 | 403);
         let is_adjusted = is_about_time && date.is_some_and(|date| self.clock.adjust(date));
-        Box::pin(async move { Ok(is_adjusted) })
+        let is_about_keys = matches!(refusal.status, 400 | 401 | 403);
+        Box::pin(async move { Ok(is_adjusted || (is_about_keys && self.credentials.renew().await)) })
     }
 
     fn explain<'a>(&'a self, refusal: Response) -> BoxFuture<'a, Error> {
@@ -180,6 +183,8 @@ fn secret_header(value: &str) -> Result<HeaderValue> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tests::Random;
+    use crate::drivers::s3::credentials::{KeySource, Keys};
     use crate::http::Payload;
     use crate::secret::Secret;
 
@@ -192,8 +197,9 @@ mod tests {
 
     fn signer(access: &str, token: Option<&str>, payload_signing: PayloadSigning) -> Signer {
         let endpoint = Endpoint::parse("h", Addressing::Auto).unwrap();
+        let keys = Keys { access: Secret::new(access), secret: Secret::new("S"), token: token.map(Secret::new) };
         Signer {
-            keys: Keys { access: Secret::new(access), secret: Secret::new("S"), token: token.map(Secret::new) },
+            credentials: Credentials::of(&KeySource::Given(keys)).unwrap(),
             whereabouts: Arc::new(Whereabouts::new(endpoint, "us-east-1")),
             clock: Arc::default(),
             payload_signing,
@@ -244,5 +250,19 @@ mod tests {
             let off = seconds_between(ours, clock.now()) - ahead;
             assert!(off.abs() < 60, "{off}");
         }
+    }
+
+    #[test]
+    fn mutated_dates_set_the_clock_or_do_not() {
+        let mut random = Random::new();
+        let mut understood = 0;
+        for _ in 0..20_000 {
+            let mut date = b"Tue, 01 Jan 2030 00:00:00 GMT".to_vec();
+            random.mutate(&mut date, &["9999", "-1", "Feb", "Sunday", "GMT", "+01:00", ":60", "\0"]);
+            let clock = Clock::default();
+            understood += usize::from(clock.adjust(&String::from_utf8_lossy(&date)));
+            let _ = Timestamp::of(clock.now()).as_str();
+        }
+        assert!((100..19_000).contains(&understood), "{understood}");
     }
 }

@@ -9,6 +9,7 @@ use super::chunks::{CHUNK, encoded_length};
 use super::errors::Asked;
 use super::multipart::{StoredPart, UploadId};
 use super::parts::{DataChecks, query};
+use super::plan::MIB;
 use super::service::Service;
 use super::signer::{header, payload_hash_header};
 use super::signing::CHUNKED;
@@ -102,7 +103,11 @@ impl StreamedParts {
         let (payload, feed) = Payload::streamed(op, length);
         let task = self.runtime.start(op, async move {
             let stored = target.store(number, &id, payload, is_signed.then_some(room)).await;
-            stored.map_err(|failure| Error::from(failure).context(format!("part {number}")))
+            stored.map_err(|failure| {
+                let needs_memory = is_signed && failure.status() == 501;
+                let error = Error::from(failure).context(format_args!("part {number}"));
+                if needs_memory { error.context(unsigned_advice(room)) } else { error }
+            })
         })?;
         let chunk = is_signed.then(BytesMut::new);
         Ok(Sending { number, room, feed: Some(feed), chunk, task })
@@ -115,6 +120,14 @@ impl StreamedParts {
         }
         Ok(())
     }
+}
+
+/// Servers that do not know the secret themselves can only check a request's own signature.
+fn unsigned_advice(part: u64) -> String {
+    format!(
+        "the server takes no data that is signed as it comes: set transfer_memory so that it holds parts of {} MiB, or s3_store_payload_signing = never",
+        part.div_ceil(MIB)
+    )
 }
 
 impl Sending {
@@ -179,6 +192,6 @@ impl Target {
         let md5 = if self.checks.want_md5() { Some(self.digests.wait(number).await?) } else { None };
         let etag = self.checks.check(&response, md5)?;
         response.body.discard().await;
-        Ok(StoredPart { number, etag, crc32: None })
+        Ok(StoredPart::new(number, etag, None)?)
     }
 }

@@ -56,6 +56,7 @@ impl Whereabouts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tests::Random;
 
     /// What a sequence of refusals, each with status, region and host, teaches: whether each was new, and
     /// then host and region.
@@ -94,5 +95,31 @@ mod tests {
             assert_eq!(learnt.last(), Some(&true), "{refusals:?}");
             assert_eq!((&*service, &*region), ("s3.eu-west-1.amazonaws.com", "eu-west-1"), "{refusals:?}");
         }
+    }
+
+    #[test]
+    fn nothing_that_a_server_says_leads_away_from_it() {
+        const HOSTS: [&str; 3] = ["https://s3.amazonaws.com", "https://s3.eu-west-1.amazonaws.com", "https://s3.h:9000"];
+        const TOKENS: &[&str] = &[
+            "evil.example", ".", "/", "@", ":", "#", "?", "\\", "%2e", "eu-west-2", "s3.amazonaws.com", ".s3.h:9000", "[::1]",
+        ];
+        let mut random = Random::new();
+        let mut learnt = 0;
+        for _ in 0..20_000 {
+            let home = HOSTS[random.below(HOSTS.len())];
+            let mut told = [b"eu-central-1".to_vec(), b"glance.eu.s3.h:9000".to_vec()];
+            for text in &mut told {
+                (0..random.below(4)).for_each(|_| random.mutate(text, TOKENS));
+            }
+            let [region, host] = told.map(|text| String::from_utf8_lossy(&text).into_owned());
+            let status = [301, 307, 400, 403][random.below(4)];
+            let whereabouts = Whereabouts::new(Endpoint::parse(home, Addressing::Auto).unwrap(), "us-east-1");
+            let refusal = Refusal { status, region: Some(region), host: Some(host), ..Refusal::default() };
+            learnt += usize::from(whereabouts.learn(&refusal, "glance"));
+            let url = whereabouts.endpoint().object_url("glance", "k", &[]).unwrap();
+            let (reached, own) = (&url.origin().host, if home.contains("aws") { ".amazonaws.com" } else { "s3.h" });
+            assert!(reached.ends_with(own), "{refusal:?} leads to {url}");
+        }
+        assert!(learnt > 1000, "{learnt}");
     }
 }

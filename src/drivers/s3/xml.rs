@@ -125,6 +125,7 @@ pub fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tests::Random;
 
     fn parse(text: &str) -> Result<Element, String> {
         Element::parse(text.as_bytes())
@@ -178,18 +179,6 @@ mod tests {
         }
     }
 
-    /// A fixed sequence of numbers that look random.
-    struct XorShift(u64);
-
-    impl XorShift {
-        fn below(&mut self, limit: usize) -> usize {
-            self.0 ^= self.0 << 13;
-            self.0 ^= self.0 >> 7;
-            self.0 ^= self.0 << 17;
-            usize::try_from(self.0 % limit.max(1) as u64).unwrap_or_default()
-        }
-    }
-
     #[test]
     fn mutated_answers_are_read_or_refused() {
         const SEED: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><ListPartsResult xmlns=\"http://s3/\">\
@@ -199,19 +188,12 @@ mod tests {
             "<", ">", "</", "/>", "&", ";", "&#", "&#x", "<![CDATA[", "]]>", "<!--", "-->", "<?", "?>",
             "<!DOCTYPE", "\"", "'", "=", "\0", "\u{feff}", "xmlns:", "<a>", "</a>", "&lt;", "\r\n",
         ];
-        let mut random = XorShift(0x9e37_79b9_7f4a_7c15);
+        let mut random = Random::new();
         let mut understood = 0;
         for _ in 0..20_000 {
             let mut bytes = SEED.as_bytes().to_vec();
             for _ in 0..=random.below(4) {
-                let at = random.below(bytes.len() + 1);
-                let end = (at + random.below(16)).min(bytes.len());
-                match random.below(4) {
-                    0 => drop(bytes.splice(at..end, TOKENS[random.below(TOKENS.len())].bytes())),
-                    1 => drop(bytes.splice(at..at, TOKENS[random.below(TOKENS.len())].bytes())),
-                    2 => bytes.truncate(at),
-                    _ => bytes[at..end].iter_mut().for_each(|byte| *byte ^= 1 << (at % 8)),
-                }
+                random.mutate(&mut bytes, TOKENS);
             }
             understood += usize::from(Element::parse(&bytes).is_ok());
         }
