@@ -11,6 +11,8 @@ use sha2::{Digest, Sha256};
 
 use super::credentials::Credentials;
 #[cfg(test)]
+use super::credentials::{KeySource, Keys};
+#[cfg(test)]
 use super::endpoint::{Addressing, Endpoint};
 use super::errors::Refusal;
 use super::chunks::framing;
@@ -184,7 +186,6 @@ fn secret_header(value: &str) -> Result<HeaderValue> {
 mod tests {
     use super::*;
     use crate::tests::Random;
-    use crate::drivers::s3::credentials::{KeySource, Keys};
     use crate::http::Payload;
     use crate::secret::Secret;
 
