@@ -90,7 +90,7 @@ pub trait Driver: Any + Send + Sync {
     /// Checks a URI of one of the driver's schemes and brings it into canonical form, without I/O.
     fn locate(&self, uri: &StorageUri) -> Result<Location>;
 
-    /// How much of the location's beginning is this store's own, without I/O: among several stores of
+    /// How much of the location's beginning is this store's own, without asking the backend: among several stores of
     /// one scheme the greatest wins.  None: it cannot be in this store.
     fn claim(&self, location: &Location) -> Option<usize>;
 

@@ -1,7 +1,9 @@
 #include "cluster.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 const char *ceph(const char *name)
@@ -58,6 +60,23 @@ bool succeeds(const char *format, ...)
     const char *command = vtext(format, args);
     va_end(args);
     return system(text("{ %s; } >/dev/null 2>&1", with_users(command))) == 0;
+}
+
+const char *conf_with(const char *name, const char *expression)
+{
+    const char *path = text("%s/%s.conf", ceph("CEPH_DIR"), name);
+    MUST(succeeds("sed '%s' %s >%s", expression, ceph("CEPH_GLANCE_CONF"), path));
+    return path;
+}
+
+const char *silent_conf(int *fd)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t          len = sizeof address;
+    *fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    MUST(*fd >= 0 && bind(*fd, (struct sockaddr *)&address, len) == 0 && listen(*fd, 16) == 0);
+    MUST(getsockname(*fd, (struct sockaddr *)&address, &len) == 0);
+    return conf_with("silent", text("s/^mon host = .*/mon host = 127.0.0.1:%u/", (unsigned)ntohs(address.sin_port)));
 }
 
 static void set(gs_config *config, const char *key, const char *value)

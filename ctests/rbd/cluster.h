@@ -14,6 +14,11 @@ const char *output(const char *format, ...) __attribute__((format(printf, 1, 2))
 /* Whether it succeeds. */
 bool succeeds(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* A copy of the configuration, by that name, which a sed expression has changed. */
+const char *conf_with(const char *name, const char *expression);
+/* The configuration of a cluster that takes connections, until `fd` is closed, and never says a word. */
+const char *silent_conf(int *fd);
+
 /* One rbd store on the pool images, the default; settings of [glance_store] in pairs, ended by NULL, come first. */
 gs_registry *rbd_registry(const char *key, ...);
 /* The location of an image that was added to the pool images. */

@@ -1,13 +1,11 @@
 /* Bad days: wrong configurations, clusters that do not answer or are full, daemons that stop and go on. */
 #include "cluster.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 static uint8_t *data;
@@ -36,13 +34,6 @@ static void check_all_fail(gs_registry *reg, gs_status adding, gs_status others,
 
 /* ---- Configurations -------------------------------------------------------------- */
 
-static const char *conf_with(const char *name, const char *expression)
-{
-    const char *path = text("%s/%s.conf", ceph("CEPH_DIR"), name);
-    MUST(succeeds("sed '%s' %s >%s", expression, ceph("CEPH_GLANCE_CONF"), path));
-    return path;
-}
-
 static void configurations(void)
 {
     const char *missing = text("%s/missing.conf", ceph("CEPH_DIR"));
@@ -52,6 +43,9 @@ static void configurations(void)
 
     check_context("a pool that is not there");
     check_all_fail(rbd_registry("rbd_store_pool", "nowhere", NULL), GS_BAD_CONFIG, GS_NOT_FOUND, "");
+
+    check_context("no monitors");
+    check_all_fail(rbd_registry("rbd_store_ceph_conf", conf_with("nobody", "/^mon host/d"), NULL), GS_BAD_CONFIG, GS_BAD_CONFIG, "mon_host");
 
     check_context("a key that is another's");
     MUST(succeeds("sed 's/client.cinder/client.glance/' %s/client.cinder.keyring >%s/wrong.keyring", ceph("CEPH_DIR"), ceph("CEPH_DIR")));
@@ -74,23 +68,10 @@ static void configurations(void)
 
 /* ---- Monitors that do not answer ---------------------------------------------------- */
 
-/* A port that takes connections and never says a word. */
-static int silent_port(unsigned *port)
-{
-    struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    socklen_t          len = sizeof address;
-    int                fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    MUST(fd >= 0 && bind(fd, (struct sockaddr *)&address, len) == 0 && listen(fd, 16) == 0);
-    MUST(getsockname(fd, (struct sockaddr *)&address, &len) == 0);
-    *port = ntohs(address.sin_port);
-    return fd;
-}
-
 static void silent_monitors(void)
 {
-    unsigned    port;
-    int         fd = silent_port(&port);
-    const char *conf = conf_with("silent", text("s/^mon host = .*/mon host = 127.0.0.1:%u/", port));
+    int         fd;
+    const char *conf = silent_conf(&fd);
     uint64_t    size;
 
     check_context("a monitor that is silent, with a timeout of the store");

@@ -25,6 +25,8 @@ pub struct Access {
 pub enum Refused {
     /// The configuration cannot be read.
     Configuration(Errno),
+    /// No monitor was found, and the configuration names none.
+    Monitors(Errno),
     Connection(Errno),
 }
 
@@ -58,8 +60,20 @@ const SETTINGS: &[(&str, &str)] = &[
 impl Cluster {
     pub fn connect(library: &'static Library, access: &Access) -> std::result::Result<Arc<Self>, Refused> {
         let mut cluster = Self::prepare(library, access).map_err(Refused::Configuration)?;
-        cluster.dial().map_err(Refused::Connection)?;
+        cluster.dial().map_err(|errno| match errno {
+            Errno::ENOENT if cluster.configured("mon_host").is_none_or(|hosts| hosts.is_empty()) => {
+                Refused::Monitors(errno)
+            }
+            _ => Refused::Connection(errno),
+        })?;
         Ok(Arc::new(cluster))
+    }
+
+    /// What the configuration says of the cluster's identifier, if anything.
+    pub fn configured_fsid(library: &'static Library, access: &Access) -> Option<String> {
+        let fsid = Self::prepare(library, access).ok()?.configured("fsid")?;
+        // That of zeros is the default.
+        fsid.bytes().any(|byte| !matches!(byte, b'0' | b'-')).then_some(fsid)
     }
 
     fn prepare(library: &'static Library, access: &Access) -> Result<Self> {

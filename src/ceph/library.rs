@@ -79,6 +79,7 @@ functions! { Rados of "librados.so.2" in the package "librados2"
     }
     optional {
         rados_set_pool_full_try: fn(Handle);
+        rados_set_osdmap_full_try: fn(Handle);
     }
 }
 

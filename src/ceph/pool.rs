@@ -67,7 +67,9 @@ impl Drop for ImageOptions<'_> {
 
 impl ImagePool {
     pub(super) fn new(cluster: Arc<Cluster>, handle: Handle) -> Self {
-        if let Some(fail_when_full) = cluster.library.rados.rados_set_pool_full_try {
+        let rados = &cluster.library.rados;
+        // The second is what the first was called until Ceph 15.
+        if let Some(fail_when_full) = rados.rados_set_pool_full_try.or(rados.rados_set_osdmap_full_try) {
             // Else writing to a full pool waits until it is not.
             // SAFETY: the context is open.
             unsafe { fail_when_full(handle) };

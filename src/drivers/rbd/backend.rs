@@ -49,10 +49,21 @@ impl Backend {
         op: &Operation,
         work: impl FnOnce(&Arc<Backend>) -> Result<T> + Send + 'static,
     ) -> Result<Worker<T>> {
-        op.check()?;
+        self.connection.wait(op, &self.runtime)?;
         let backend = self.clone();
         self.runtime.spawn(op, move || {
             work(&backend).inspect_err(|error| backend.connection.notice(error))
+        })
+    }
+
+    /// The fsid of the store's cluster, where that can be known without asking it.
+    pub fn fsid(self: &Arc<Self>) -> Option<String> {
+        let connection = self.connection.clone();
+        // librados may start threads: see `run`.
+        let read = move || Ok(connection.configured_fsid());
+        self.connection.fsid().or_else(|| {
+            let op = Operation::default();
+            self.runtime.spawn(&op, read).ok()?.join(&op).ok()?
         })
     }
 

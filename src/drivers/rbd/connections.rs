@@ -1,5 +1,6 @@
 //! Connections to clusters, one for all stores of this process that reach a cluster in the same way.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use nix::errno::Errno;
@@ -8,6 +9,8 @@ use once_cell::sync::OnceCell;
 use super::errors;
 use crate::ceph::{Access, Cluster, Library, Refused};
 use crate::error::{Error, Kind, Result};
+use crate::operation::{Doorbell, Operation};
+use crate::transfer::Runtime;
 
 /// A connection as it is needed: made by the first call, kept for all others, ended with the last store.
 pub struct Connection {
@@ -15,10 +18,34 @@ pub struct Connection {
     /// A forked child has none of the threads that serve its parent's.
     pid: u32,
     attempt: Mutex<Arc<Attempt>>,
+    configured_fsid: OnceCell<Option<String>>,
 }
 
 /// One try to connect, for all calls that come while it lasts.
-type Attempt = OnceCell<Result<Arc<Cluster>>>;
+#[derive(Default)]
+struct Attempt {
+    is_begun: AtomicBool,
+    outcome: OnceCell<Result<Arc<Cluster>>>,
+    /// The calls that wait for it.
+    waiting: Mutex<Vec<Arc<Doorbell>>>,
+}
+
+impl Attempt {
+    fn waiting(&self) -> MutexGuard<'_, Vec<Arc<Doorbell>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tells those who wait for an attempt of its end, whatever that is.
+struct Dialling(Arc<Attempt>);
+
+impl Drop for Dialling {
+    fn drop(&mut self) {
+        let given_up = || Err(Error::new(Kind::Failed, "the attempt to connect to Ceph was given up"));
+        let _ = self.0.outcome.get_or_init(given_up);
+        self.0.waiting().drain(..).for_each(|bell| bell.ring());
+    }
+}
 
 /// Those that are in use.
 static SHARED: Mutex<Vec<Weak<Connection>>> = Mutex::new(Vec::new());
@@ -26,26 +53,50 @@ static SHARED: Mutex<Vec<Weak<Connection>>> = Mutex::new(Vec::new());
 impl Connection {
     pub fn shared(access: Access) -> Arc<Self> {
         let pid = std::process::id();
-        let fresh = || Arc::new(Connection { access: access.clone(), pid, attempt: Mutex::default() });
+        let fresh = || {
+            let (attempt, configured_fsid) = (Mutex::default(), OnceCell::new());
+            Arc::new(Connection { access: access.clone(), pid, attempt, configured_fsid })
+        };
         // Held for some instructions only: where it is taken, perhaps for ever by a thread that a fork left
         // behind, a connection of one's own does as well.
         let Ok(mut shared) = SHARED.try_lock() else {
             return fresh();
         };
         shared.retain(|connection| connection.strong_count() > 0);
-        let mut in_use = shared.iter().filter_map(Weak::upgrade);
-        if let Some(connection) = in_use.find(|one| one.access == access && one.pid == pid) {
-            return connection;
-        }
-        let connection = fresh();
-        shared.push(Arc::downgrade(&connection));
+        // The last reference to one of them may be among these: it must not end while the list is held.
+        let in_use: Vec<_> = shared.iter().filter_map(Weak::upgrade).collect();
+        let found = in_use.iter().find(|one| one.access == access && one.pid == pid).cloned();
+        let connection = found.unwrap_or_else(|| {
+            let connection = fresh();
+            shared.push(Arc::downgrade(&connection));
+            connection
+        });
+        drop(shared);
         connection
     }
 
-    /// The cluster, connecting to it first if need be.  Blocks.
+    /// Waits on the caller's thread until there is a connection, which is made first if need be: by one
+    /// thread for all calls, however many wait for a cluster that does not answer.
+    pub fn wait(self: &Arc<Self>, op: &Operation, runtime: &Runtime) -> Result<()> {
+        let attempt = self.lock().clone();
+        if attempt.outcome.get().is_none() {
+            attempt.waiting().push(op.bell().clone());
+            if !attempt.is_begun.swap(true, Ordering::SeqCst) {
+                let (connection, dialling) = (self.clone(), Dialling(attempt.clone()));
+                runtime.spawn(op, move || {
+                    let _ = dialling.0.outcome.get_or_init(|| connection.connect());
+                    Ok(())
+                })?;
+            }
+        }
+        op.wait(|| attempt.outcome.get().map(|_| ()))?;
+        self.cluster().map(|_| ())
+    }
+
+    /// The cluster; where the connection was lost since it was waited for, it is made anew.  Blocks.
     pub fn cluster(&self) -> Result<Arc<Cluster>> {
         let attempt = self.lock().clone();
-        let cluster = attempt.get_or_init(|| self.connect()).clone();
+        let cluster = attempt.outcome.get_or_init(|| self.connect()).clone();
         if cluster.is_err() {
             self.forget(&attempt);
         }
@@ -63,14 +114,21 @@ impl Connection {
     /// The fsid of the cluster, where that is known by now.
     pub fn fsid(&self) -> Option<String> {
         let attempt = self.lock().clone();
-        let cluster = attempt.get()?.as_ref().ok()?;
+        let cluster = attempt.outcome.get()?.as_ref().ok()?;
         Some(cluster.fsid().to_owned())
+    }
+
+    /// What the cluster's configuration says of its fsid, if anything.  Blocks, but for no network.
+    pub fn configured_fsid(&self) -> Option<String> {
+        let read = || Cluster::configured_fsid(Library::get().ok()?, &self.access);
+        self.configured_fsid.get_or_init(read).clone()
     }
 
     fn connect(&self) -> Result<Arc<Cluster>> {
         let library = Library::get().map_err(|reason| Error::new(Kind::DriverUnavailable, reason))?;
         Cluster::connect(library, &self.access).map_err(|refused| match refused {
             Refused::Configuration(errno) => errors::unreadable(&self.access, errno),
+            Refused::Monitors(errno) => errors::no_monitors(&self.access, errno),
             Refused::Connection(errno) => errors::unreachable(&self.access, errno),
         })
     }

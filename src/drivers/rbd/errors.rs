@@ -22,9 +22,9 @@ pub fn failed(doing: &str, image: &str, purpose: Purpose, errno: Errno) -> Error
         Errno::ENOSPC => (Kind::StorageFull, "the pool is full"),
         Errno::EDQUOT => (Kind::StorageFull, "the pool's quota is used up"),
         Errno::EBUSY => (Kind::InUse, "somebody else uses it"),
-        Errno::EACCES | Errno::EPERM | Errno::EROFS if purpose == Purpose::Writing => {
-            (Kind::WriteDenied, "the Ceph user may not")
-        }
+        Errno::EACCES | Errno::EPERM if purpose == Purpose::Writing => (Kind::WriteDenied, "the Ceph user may not"),
+        // What librbd says of an image whose exclusive lock it does not get.
+        Errno::EROFS => (Kind::InUse, "another client has locked it for writing"),
         Errno::EACCES | Errno::EPERM => (Kind::Forbidden, "the Ceph user may not"),
         Errno::ETIMEDOUT => (Kind::Unavailable, "the cluster does not answer"),
         Errno::ESHUTDOWN => (Kind::Unavailable, "the cluster has locked this client out"),
@@ -40,7 +40,8 @@ pub fn no_pool(pool: &str, configured: bool, errno: Errno) -> Error {
     let kind = match errno {
         Errno::ENOENT if configured => Kind::BadConfig,
         Errno::ENOENT => Kind::NotFound,
-        Errno::ETIMEDOUT => Kind::Unavailable,
+        Errno::EACCES | Errno::EPERM => Kind::Forbidden,
+        Errno::ETIMEDOUT | Errno::ESHUTDOWN | Errno::ENOTCONN => Kind::Unavailable,
         _ => Kind::Failed,
     };
     let advice = if configured { ": create it, or correct rbd_store_pool" } else { "" };
@@ -54,6 +55,13 @@ pub fn unreadable(access: &Access, errno: Errno) -> Error {
         Some(path) => format!("cannot read rbd_store_ceph_conf = {path:?}"),
         None => "librados finds no usable ceph.conf: set rbd_store_ceph_conf".to_owned(),
     };
+    Error::from_os(Kind::BadConfig, what, &errno.into())
+}
+
+/// There is no monitor to ask.
+pub fn no_monitors(access: &Access, errno: Errno) -> Error {
+    let conf = access.conf.as_deref().unwrap_or("the ceph.conf of this host");
+    let what = format!("cannot connect to Ceph with {conf}: it names no monitor, set mon_host there");
     Error::from_os(Kind::BadConfig, what, &errno.into())
 }
 
@@ -88,7 +96,7 @@ mod tests {
             (Errno::EBUSY, Writing, Kind::InUse),
             (Errno::EPERM, Reading, Kind::Forbidden),
             (Errno::EPERM, Writing, Kind::WriteDenied),
-            (Errno::EROFS, Writing, Kind::WriteDenied),
+            (Errno::EROFS, Writing, Kind::InUse),
             (Errno::ETIMEDOUT, Reading, Kind::Unavailable),
             (Errno::ESHUTDOWN, Reading, Kind::Unavailable),
             (Errno::ENAMETOOLONG, Writing, Kind::Invalid),

@@ -84,11 +84,15 @@ impl Driver for RbdDriver {
             return Some(0);
         };
         let Settings { pool, former_fsids, .. } = &self.backend.settings;
-        let fsid = self.backend.connection.fsid();
-        let is_own_cluster = fsid.is_none_or(|fsid| fsid == within.fsid);
-        let is_known = is_own_cluster || former_fsids.contains(&within.fsid);
-        let claimed = within.fsid.len() + if within.pool == *pool { within.pool.len() } else { 0 };
-        is_known.then_some(claimed)
+        let in_pool = if within.pool == *pool { within.pool.len() } else { 0 };
+        let in_cluster = match self.backend.fsid() {
+            Some(fsid) if fsid == within.fsid => within.fsid.len(),
+            _ if former_fsids.contains(&within.fsid) => within.fsid.len(),
+            // Any other store that knows is the better one.
+            None => 0,
+            Some(_) => return None,
+        };
+        Some(in_cluster + in_pool)
     }
 
     fn size(&self, op: &Operation, location: &Location) -> Result<u64> {

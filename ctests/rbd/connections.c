@@ -1,0 +1,55 @@
+/* How stores connect: one connection for all calls, and of several clusters the right one. */
+#include "cluster.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Calls that give up leave one thread that connects, not one each. */
+static void impatient_calls(void)
+{
+    int          fd;
+    gs_registry *reg = rbd_registry("rbd_store_ceph_conf", silent_conf(&fd), NULL);
+    gs_opts      opts = GS_OPTS_INIT;
+    uint64_t     size;
+    opts.timeout_ms = 5;
+    check_context("calls of a cluster that is silent");
+    FAILS(GS_TIMEOUT, gs_get_size(default_store(reg), uri_of("im"), &opts, &size, ERR));
+    unsigned threads = entries_of("/proc/self/task");
+    for (int i = 0; i < 60; i++)
+        GIVES(GS_TIMEOUT, gs_get_size(default_store(reg), uri_of("im"), &opts, &size, ERR));
+    CHECK(entries_of("/proc/self/task") < threads + 30);
+    /* Whoever connects is waited for no longer than a moment. */
+    gs_registry_free(reg);
+    close(fd);
+}
+
+/* A location belongs to the store of its cluster, whichever comes first, and whether it was used yet or not. */
+static void two_clusters(void)
+{
+    const char  *elsewhere = conf_with("elsewhere", "s/^fsid = .*/fsid = 11111111-2222-3333-4444-555555555555/");
+    const char  *silent = conf_with("unnamed", "/^fsid/d");
+    const char  *others[] = { elsewhere, silent };
+    const char  *foreign = "rbd://11111111-2222-3333-4444-555555555555/images/im/snap";
+    for (int i = 0; i < 2; i++) {
+        gs_registry *reg = registry_of(SETTINGS({ NULL, "enabled_backends", "other:rbd, own:rbd" },
+                                                { "glance_store", "default_backend", "own" },
+                                                { "other", "rbd_store_ceph_conf", others[i] },
+                                                { "other", "rbd_store_user", "nobody" },
+                                                { "own", "rbd_store_ceph_conf", ceph("CEPH_GLANCE_CONF") },
+                                                { "own", "rbd_store_user", ceph("CEPH_USER") }));
+        gs_store *store = NULL;
+        check_context("two stores, of which the other %s", i ? "does not tell its cluster" : "is in another cluster");
+        OK(gs_registry_resolve(reg, uri_of("im"), &store, ERR));
+        CHECK(store == gs_registry_get(reg, "own"));
+        OK(gs_registry_resolve(reg, foreign, &store, ERR));
+        CHECK(store == gs_registry_get(reg, "other"));
+        gs_registry_free(reg);
+    }
+}
+
+int main(void)
+{
+    two_clusters();
+    impatient_calls();
+    return check_result();
+}
