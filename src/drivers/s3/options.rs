@@ -84,7 +84,7 @@ pub const OPTIONS: &[OptionSpec] = &[
         .with_default("false"),
     OptionSpec::new(REQUEST_CHECKSUM, CHECKSUM, "When data is sent with a CRC-32 that the server checks")
         .with_default("when_required"),
-    OptionSpec::new(RESPONSE_CHECKSUM, CHECKSUM, "When the server is asked for a checksum of the data that it sends")
+    OptionSpec::new(RESPONSE_CHECKSUM, CHECKSUM, "When whole images are compared with the checksum that the server keeps of them")
         .with_default("when_required"),
     OptionSpec::new(SESSION_TOKEN, OptionKind::Str, "The token that belongs to temporary keys").secret(),
     OptionSpec::new(
