@@ -106,6 +106,7 @@ def add_stages(client):
     return adds(client, "stages, add", {
         "all: MD5, SHA-512, signed data": ours("add-fd-known", configuration()),
         "data not signed": ours("add-fd-known", configuration("unsigned", payload_signing="never")),
+        "data not signed but by its MD5": ours("add-fd-known", configuration("md5", payload_signing="never", content_md5="true")),
         "no digests of the image": ours(bare, configuration()),
         "neither": ours(bare, configuration("unsigned", payload_signing="never")),
         "sending alone": ours(bare, configuration("alone", payload_signing="never", verify_etag="false")),

@@ -272,7 +272,8 @@ static void streamed_parts(void)
     const struct setting little = { NULL, "transfer_memory", "8" };
     for (size_t i = 0; i < sizeof rows / sizeof *rows && !small_run(); i++) {
         open_with(SETTINGS(little, { NULL, "s3_store_payload_signing", rows[i].signing }));
-        for (size_t j = 0; j < sizeof lengths / sizeof *lengths; j++) {
+        /* Ends of chunks matter to what is signed alone. */
+        for (size_t j = 0; j < sizeof lengths / sizeof *lengths; j += i ? 3 : 1) {
             unsigned parts = (unsigned)((lengths[j] + PART - 1) / PART);
             requests_of(lengths[j], true);
             CHECK_INT(parts, count("PUT", "partNumber="));
