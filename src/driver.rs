@@ -39,6 +39,8 @@ pub struct StoreContext<'a> {
     pub id: &'a str,
     /// Whether the store is the calling service's own (`reserved_stores` of glance).
     pub is_reserved: bool,
+    /// What `default_store` says in single-store mode.
+    pub default_scheme: Option<&'a str>,
     pub options: &'a Options,
     pub runtime: Arc<Runtime>,
     pub log: Arc<Log>,

@@ -60,7 +60,7 @@ impl Registry {
             false => default_id(&own_group, &entries)?,
         };
         let runtime = Runtime::shared();
-        let open = |entry: &Entry| open_store(config, entry, default.as_deref(), &runtime, &log);
+        let open = |entry: &Entry| open_store(config, &own_group, entry, default.as_deref(), &runtime, &log);
         let stores = entries.iter().map(open).collect::<Result<_>>()?;
         Ok(Registry { stores, log })
     }
@@ -284,6 +284,7 @@ fn default_id(own_group: &Options, entries: &[Entry]) -> Result<Option<String>> 
 
 fn open_store(
     config: &Config,
+    own_group: &Options,
     entry: &Entry,
     default: Option<&str>,
     runtime: &Arc<Runtime>,
@@ -307,6 +308,7 @@ fn open_store(
     let opened = (entry.registration.open)(StoreContext {
         id: &entry.id,
         is_reserved: entry.is_reserved,
+        default_scheme: own_group.str("default_store").filter(|_| !entry.is_one_of_many),
         options: &options,
         runtime: runtime.clone(),
         log: log.clone(),

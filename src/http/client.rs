@@ -47,11 +47,13 @@ impl Settings {
 }
 
 /// A client: what all requests of one store share.
+#[derive(Clone)]
 pub struct Client {
-    settings: Settings,
+    settings: Arc<Settings>,
+    retry: RetryPolicy,
     idle: Arc<Idle>,
     /// Whether some server was found that refuses to be asked whether it wants a payload.
-    asks_no_leave: AtomicBool,
+    asks_no_leave: Arc<AtomicBool>,
     log: Arc<Log>,
 }
 
@@ -90,7 +92,14 @@ impl Response {
 
 impl Client {
     pub fn new(settings: Settings, log: Arc<Log>) -> Self {
-        Client { settings, idle: Arc::default(), asks_no_leave: AtomicBool::new(false), log }
+        let retry = settings.retry;
+        Client {
+            settings: Arc::new(settings),
+            retry,
+            idle: Arc::default(),
+            asks_no_leave: Arc::default(),
+            log,
+        }
     }
 
     pub fn log(&self) -> &Log {
@@ -102,7 +111,13 @@ impl Client {
     }
 
     pub fn retry_policy(&self) -> RetryPolicy {
-        self.settings.retry
+        self.retry
+    }
+
+    /// The same client, which tries everything again so often at least.
+    pub fn persistent(&self, retries: u32) -> Self {
+        let retry = RetryPolicy { retries: self.retry.retries.max(retries), ..self.retry };
+        Client { retry, ..self.clone() }
     }
 
     /// Sends a request, follows redirects and tries again where that may help.  The answer may still be
@@ -141,7 +156,7 @@ impl Client {
     }
 
     async fn send_patiently(&self, target: &Target, request: &Request) -> Result<Response> {
-        let mut retries = Retries::new(self.settings.retry);
+        let mut retries = Retries::new(self.retry);
         let mut renewals = 0;
         loop {
             let (pause, error) = match self.attempt(target, request, renewals).await {
@@ -183,7 +198,7 @@ impl Client {
     ) -> std::result::Result<Response, Failure> {
         let unsent = |error| Failure { error, was_sent: false };
         let sent = |error| Failure { error, was_sent: true };
-        let Settings { connector, .. } = &self.settings;
+        let connector = &self.settings.connector;
         let Target { url, authorizer } = target;
         connector.policy.check_host(url.origin()).map_err(unsent)?;
         let mut request = request.clone();

@@ -15,11 +15,17 @@ use crate::location::shorten;
 /// The longest report of a server about what it has deleted.
 const MAX_REPORT: usize = 4 << 20;
 
+/// The longest list of segments: servers take 8 MiB unless configured otherwise, and tell more than they took.
+const MAX_LIST: usize = 64 << 20;
+
+/// How deep lists lie in lists at most; so says Swift.
+const MAX_DEPTH: usize = 10;
+
 /// Removes an image, however it is laid out, and what a killed add of it has left.
 pub async fn delete(storage: &Storage, container: &str, object: &str) -> Result<()> {
     let found = storage.look_at(container, object).await?;
     match found.map(|found| found.layout) {
-        Some(Layout::Static) => return delete_static(storage, container, object).await,
+        Some(Layout::Static) => return delete_static(storage, container, object, 1).await,
         Some(Layout::Dynamic { container: other, prefix }) => {
             let is_usual = other == container && prefix == segment_prefix(object);
             delete_segments(storage, &other, &prefix, is_usual.then_some(object)).await?;
@@ -60,26 +66,82 @@ pub async fn remove_all(storage: &Storage, container: &str, names: Vec<String>) 
 }
 
 /// The server deletes the segments of a list, and says of which it could not.
-async fn delete_static(storage: &Storage, container: &str, object: &str) -> Result<()> {
+async fn delete_static(storage: &Storage, container: &str, object: &str, depth: usize) -> Result<()> {
     let request = Request::delete().with(ACCEPT, HeaderValue::from_static("application/json"));
     let response = storage.send(&[container, object], "?multipart-manifest=delete", request).await?;
-    match response.status {
-        200..300 => check_report(&response.body.read_all(MAX_REPORT).await?),
-        404 => Ok(()),
-        _ => Err(refused(response, &format!("delete {container}/{object} with its segments")).await),
+    let outcome = match response.status {
+        200..300 => check_report(&response.body.read_all(MAX_REPORT).await?)?,
+        404 => Outcome::Deleted,
+        400 => Outcome::TooMany,
+        _ => return Err(refused(response, &format!("delete {container}/{object} with its segments")).await),
+    };
+    match outcome {
+        Outcome::Deleted => Ok(()),
+        Outcome::TooMany => delete_by_lists(storage, container, object, depth).await,
     }
 }
 
-fn check_report(report: &[u8]) -> Result<()> {
+/// Deletes what a list names, each of the lists among that by a request of its own, and then the list: a server
+/// deletes so many segments at once, and no more.
+async fn delete_by_lists(storage: &Storage, container: &str, object: &str, depth: usize) -> Result<()> {
+    let response = storage.send(&[container, object], "?multipart-manifest=get", Request::get()).await?;
+    let entries = match response.status {
+        200 => entries_of(&response.body.read_all(MAX_LIST).await?),
+        404 => return Ok(()),
+        _ => return Err(refused(response, &format!("read the list of {container}/{object}")).await),
+    };
+    let entries = entries.ok_or_else(|| not_all("its list is not the JSON that was asked for"))?;
+    let (lists, segments): (Vec<Entry>, Vec<Entry>) = entries.into_iter().partition(|entry| entry.is_list);
+    // Without lists in it, it is as short as servers take them.
+    if lists.is_empty() || depth == MAX_DEPTH {
+        return Err(not_all("400 Bad Request"));
+    }
+    for list in lists {
+        Box::pin(delete_static(storage, &list.container, &list.object, depth + 1)).await?;
+    }
+    each(AT_A_TIME, segments, |segment| {
+        let storage = storage.clone();
+        async move { storage.delete(&segment.container, &segment.object).await.map(drop) }
+    })
+    .await?;
+    storage.delete(container, object).await.map(drop)
+}
+
+/// What a list names.
+#[derive(Debug, PartialEq, Eq)]
+struct Entry {
+    container: String,
+    object: String,
+    is_list: bool,
+}
+
+fn entries_of(list: &[u8]) -> Option<Vec<Entry>> {
+    let list: Value = serde_json::from_slice(list).ok()?;
+    let entry = |entry: &Value| {
+        let (container, object) = entry["name"].as_str()?.strip_prefix('/')?.split_once('/')?;
+        let is_list = entry["sub_slo"].as_bool().unwrap_or_default();
+        Some(Entry { container: container.to_owned(), object: object.to_owned(), is_list })
+    };
+    list.as_array()?.iter().map(entry).collect()
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Outcome {
+    Deleted,
+    /// More segments than the server deletes by one request.
+    TooMany,
+}
+
+fn check_report(report: &[u8]) -> Result<Outcome> {
     // A server that says nothing more has done it.
     let Ok(report) = serde_json::from_slice::<Value>(report) else {
-        return Ok(());
+        return Ok(Outcome::Deleted);
     };
     let status = report["Response Status"].as_str().unwrap_or("200");
     let mut failed = report["Errors"].as_array().into_iter().flatten();
     match failed.next() {
-        None if status.starts_with("200") => Ok(()),
-        None if status.starts_with("404") => Ok(()),
+        None if status.starts_with("200") || status.starts_with("404") => Ok(Outcome::Deleted),
+        None if status.starts_with("400") => Ok(Outcome::TooMany),
         None => Err(not_all(status)),
         Some(first) => {
             let of = |index: usize| first[index].as_str().unwrap_or_default();
@@ -98,6 +160,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn lists_are_read_strictly() {
+        let list = br#"[{"name": "/c d/id-slo-00001", "sub_slo": true, "bytes": 5}, {"name": "/c/id/00001", "hash": "ab"}]"#;
+        let entry = |container: &str, object: &str, is_list| Entry { container: container.into(), object: object.into(), is_list };
+        assert_eq!(entries_of(list).unwrap(), [entry("c d", "id-slo-00001", true), entry("c", "id/00001", false)]);
+        for list in ["{}", "[1]", r#"[{"name": "c/o"}]"#, r#"[{"name": "/c"}]"#, "<html>"] {
+            assert_eq!(entries_of(list.as_bytes()), None, "{list}");
+        }
+    }
+
+    #[test]
     fn a_report_must_tell_of_no_failure() {
         for report in [
             r#"{"Number Deleted": 3, "Response Status": "200 OK", "Errors": []}"#,
@@ -105,8 +177,11 @@ mod tests {
             r#"{"Response Status": "404 Not Found", "Errors": [], "Number Not Found": 1}"#,
             "",
         ] {
-            check_report(report.as_bytes()).unwrap_or_else(|error| panic!("{error}"));
+            let outcome = check_report(report.as_bytes()).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(outcome, Outcome::Deleted, "{report}");
         }
+        let report = br#"{"Response Status": "400 Bad Request", "Response Body": "Too many", "Errors": []}"#;
+        assert_eq!(check_report(report).unwrap(), Outcome::TooMany);
         for (report, words) in [
             (r#"{"Response Status": "400 Bad Request", "Errors": [["c/id-00002", "403 Forbidden"]]}"#, "c/id-00002: 403 Forbidden"),
             (r#"{"Response Status": "500 Internal Error", "Errors": []}"#, "500 Internal Error"),

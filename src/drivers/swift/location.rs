@@ -13,7 +13,7 @@ use crate::secret::Secret;
 
 pub const SCHEMES: &[&str] = &["swift+https", "swift", "swift+http", CONFIG_SCHEME];
 
-const CONFIG_SCHEME: &str = "swift+config";
+pub const CONFIG_SCHEME: &str = "swift+config";
 
 /// A location of this driver, taken apart.
 pub struct SwiftLocation {

@@ -68,6 +68,7 @@ struct SwiftDriver {
     cache_memory: u64,
     /// Whether downloads may outlive the token of a user.
     reads: Span,
+    download_retries: u32,
     /// None: the store cannot take images.
     writing: Option<Writing>,
     admin_tenants: Vec<String>,
@@ -75,10 +76,9 @@ struct SwiftDriver {
 }
 
 fn open(context: StoreContext<'_>) -> Result<Opened> {
-    let StoreContext { options, runtime, log, .. } = context;
-    if options.bool(options::MULTI_TENANT) && options.str(options::CONFIG_FILE).is_some() {
-        let reason = format!("cannot be used together with {}", options::MULTI_TENANT);
-        return Err(options.bad(options::CONFIG_FILE, reason));
+    let StoreContext { options, runtime, log, default_scheme, .. } = context;
+    if options.bool(options::MULTI_TENANT) {
+        check_tenants(options, default_scheme)?;
     }
     options::check_buffering(options)?;
     let references = References::load(options, &log)?;
@@ -93,6 +93,7 @@ fn open(context: StoreContext<'_>) -> Result<Opened> {
         reads: if options::resumes_downloads(options) { Span::Long } else { Span::Short },
         writing: writing.ok(),
         admin_tenants: options::admin_tenants(options),
+        download_retries: options::download_retries(options),
         under_way: UnderWay::default(),
         runtime,
     };
@@ -105,6 +106,18 @@ fn open(context: StoreContext<'_>) -> Result<Opened> {
         add_disabled,
         io_size: IO_SIZE,
     })
+}
+
+/// With many tenants a location names the address of an account, never an account of a file.
+fn check_tenants(options: &Options, default_scheme: Option<&str>) -> Result<()> {
+    if options.str(options::CONFIG_FILE).is_some() {
+        let reason = format!("cannot be used together with {}", options::MULTI_TENANT);
+        return Err(options.bad(options::CONFIG_FILE, reason));
+    }
+    match default_scheme == Some(location::CONFIG_SCHEME) {
+        true => Err(options.bad(options::MULTI_TENANT, "cannot be used together with default_store = swift+config")),
+        false => Ok(()),
+    }
 }
 
 /// How images are stored, where the configuration says all that it takes.
@@ -126,7 +139,8 @@ impl SwiftDriver {
     fn image(&self, op: &Operation, location: &Location) -> Result<(Image, Option<Trust>)> {
         let (granted, parts) = self.reach(op, location, self.reads)?;
         let target = granted.storage.target(&[&parts.container, &parts.object])?;
-        Ok((Image::new(granted.storage.client().clone(), target), granted.trust))
+        let client = granted.storage.client().persistent(self.download_retries);
+        Ok((Image::new(Arc::new(client), target), granted.trust))
     }
 }
 

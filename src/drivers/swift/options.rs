@@ -225,10 +225,13 @@ pub fn settings(options: &Options) -> Result<Settings> {
         None => Trust::System,
     };
     let tls = Tls::new(trust).map_err(|reason| options.bad(CA_CERT, reason))?;
-    let mut settings = client(options).settings(tls, Proxies::default())?;
+    client(options).settings(tls, Proxies::default())
+}
+
+/// How often what a download asks for is asked for again at least.
+pub fn download_retries(options: &Options) -> u32 {
     let asked = options.int(RETRY_GET_COUNT).unwrap_or_default().min(MAX_RETRIES);
-    settings.retry.retries = settings.retry.retries.max(u32::try_from(asked).unwrap_or_default());
-    Ok(settings)
+    u32::try_from(asked).unwrap_or_default()
 }
 
 /// How long before its end a token is replaced.

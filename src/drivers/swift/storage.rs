@@ -23,6 +23,9 @@ const UPLOAD_TYPE: &str = "application/octet-stream; glance-store-upload=";
 /// How long the answers may be that are read whole: a page of a listing has 10000 names of 1 KiB at most.
 const MAX_ANSWER: usize = 64 << 20;
 
+/// More objects than any image has segments: who lists more is not to be believed.
+const MAX_LISTED: usize = 2_000_000;
+
 /// An account, with the right to use it.
 #[derive(Clone)]
 pub struct Storage {
@@ -173,6 +176,10 @@ impl Storage {
             let is_next = |listed: &Listed| {
                 listed.name.starts_with(prefix) && all.last().is_none_or(|last| last.name < listed.name)
             };
+            if all.len() + page.len() > MAX_LISTED {
+                let message = format!("more than {MAX_LISTED} objects of the container {container} begin with {prefix:?}");
+                return Err(Error::new(Kind::Failed, message));
+            }
             if !page.iter().all(is_next) {
                 let message =
                     format!("the server's listing of the container {container} holds what was not asked for");

@@ -22,6 +22,8 @@ pub struct HeldUpload {
     destination: Arc<Destination>,
     location: Location,
     keeper: PartUploader<Keep>,
+    /// The image and its hash, once it is prepared.
+    whole: Option<(Vec<Bytes>, Hex)>,
 }
 
 /// Stores nothing: the image is wanted in one piece.
@@ -38,7 +40,7 @@ impl StorePart for Keep {
 impl HeldUpload {
     pub fn begin(runtime: Arc<Runtime>, destination: Destination, location: Location, pool: &Pool) -> Self {
         let keeper = PartUploader::new(&runtime, Arc::new(Keep), Arc::new(Whole), pool);
-        HeldUpload { runtime, destination: Arc::new(destination), location, keeper }
+        HeldUpload { runtime, destination: Arc::new(destination), location, keeper, whole: None }
     }
 }
 
@@ -53,19 +55,24 @@ impl Upload for HeldUpload {
         Some(self.keeper.digests().clone())
     }
 
-    /// The image is complete and right here.  Swift shows it as soon as it is stored, and that takes its time.
     fn prepare(&mut self, op: &Operation) -> Result<()> {
         let parts = self.keeper.finish(op)?;
         let digests = self.keeper.digests().clone();
-        let destination = self.destination.clone();
-        self.runtime.run(op, async move {
-            let md5 = Hex::encode(&digests.wait(1).await?);
-            let chunks = parts.into_iter().flat_map(|part| part.chunks).collect();
-            destination.put_checked(&destination.image_id, chunks, md5.as_str()).await
-        })
+        let md5 = self.runtime.run(op, async move { digests.wait(1).await })?;
+        self.whole = Some((parts.into_iter().flat_map(|part| part.chunks).collect(), Hex::encode(&md5)));
+        Ok(())
     }
 
-    fn publish(&mut self, _op: &Operation) -> Result<Stored> {
+    /// Swift shows the image as soon as it is stored.
+    fn publish(&mut self, op: &Operation) -> Result<Stored> {
+        let whole = self.whole.take();
+        let (chunks, md5) = whole.ok_or_else(|| Error::new(Kind::Bug, "an image is published unprepared"))?;
+        // However long it takes to send it: the server's answer decides whether there is an image.
+        let op = Operation::new(None, None, op.context().clone());
+        let destination = self.destination.clone();
+        self.runtime.run(&op, async move {
+            destination.put_checked(&destination.image_id, chunks, md5.as_str()).await
+        })?;
         Ok(Stored { location: self.location.clone(), metadata: Default::default() })
     }
 
