@@ -236,6 +236,12 @@ static void refused_options(void)
     check_context("many tenants and a file of accounts");
     CHECK_INT(GS_BAD_CONFIG, try_swift("glance", SETTINGS({ "glance_store", "swift_store_multi_tenant", "true" },
                                                           { "glance_store", "swift_store_config_file", accounts_file("[a]\n") })));
+    check_context("many tenants and the accounts of a file");
+    CHECK_INT(GS_BAD_CONFIG, try_swift("glance", SETTINGS({ "glance_store", "swift_store_multi_tenant", "true" },
+                                                          { "glance_store", "default_store", "swift+config" })));
+    CHECK_HAS("swift+config", failure.message);
+    CHECK_INT(GS_OK, try_swift("glance", SETTINGS({ "glance_store", "swift_store_multi_tenant", "true" },
+                                                  { "glance_store", "default_store", "swift+http" })));
     check_context("buffering without a directory");
     CHECK_INT(GS_BAD_CONFIG, try_swift("glance", SETTINGS({ "glance_store", "swift_buffer_on_upload", "true" })));
     CHECK_INT(GS_BAD_CONFIG, try_swift("glance", SETTINGS({ "glance_store", "swift_buffer_on_upload", "true" },

@@ -38,6 +38,7 @@ static const struct bad_day segmented[] = {
     { "the manifest is answered 503 once", OVERCOME, 0, { "PUT */@ 1 status=503" } },
     { "the manifest's answer is lost", OVERCOME, 0, { "PUT */@ 1 cut=answer" } },
     { "the token ends in mid-upload", OVERCOME, 0, { "PUT */@-00003 1 request-header=\"X-Auth-Token: ended\"" } },
+    { "the token ends before the listing", OVERCOME, 0, { "GET *prefix=@-* 2 status=401" } },
     { "the token ends before the manifest", OVERCOME, 0, { "PUT */@ 1 status=401" } },
     { "Keystone is answered 503 once", OVERCOME, 0, { "POST keystone:* 1 status=503" } },
     { "Keystone's answer is lost", OVERCOME, 0, { "POST keystone:* 1 cut=answer" } },
@@ -177,12 +178,12 @@ static void streamed(void)
 
 struct other { const char *id; void (*act)(const char *id); };
 
-static void *act_before_the_manifest(void *user)
+static void *act_there(void *user)
 {
     struct other *other = user;
-    faults_await(faults, "manifest");
+    faults_await(faults, "here");
     other->act(other->id);
-    faults_release(faults, "manifest");
+    faults_release(faults, "here");
     return NULL;
 }
 
@@ -196,15 +197,22 @@ static void lose_a_segment(const char *id)
     delete_object(&account, container, text("%s-00002", id));
 }
 
-static void with_another(const char *manifest, const char *id, void (*act)(const char *id), gs_status *status)
+/* The same bytes, but not ours to keep or to remove. */
+static void replace_a_segment(const char *id)
+{
+    put_object(&account, container, text("%s-00002", id), NULL, data + UNIT, UNIT);
+}
+
+/* Acts while one of the requests that these rules are for is held. */
+static void with_another(const char *manifest, const char *id, const char *const held[2], void (*act)(const char *id), gs_status *status)
 {
     struct other  other = { .id = id, .act = act };
     struct source source = { .data = data, .len = LEN };
     gs_image     *image = NULL;
     gs_registry  *reg = registry(manifest);
-    faults_rule(faults, "PUT */%s 1 hold=manifest at=request", id);
-    faults_rule(faults, "PUT */%s[?]* 1 hold=manifest at=request", id);
-    pthread_t thread = start(act_before_the_manifest, &other);
+    for (size_t i = 0; i < 2; i++)
+        faults_rule(faults, "%s hold=here at=request", with_id(held[i], id, "dlo"));
+    pthread_t thread = start(act_there, &other);
     *status = RETURNS(gs_add(default_store(reg), id, LEN, source_read, &source, NULL, &image, ERR));
     join(thread);
     CHECK(image == NULL);
@@ -215,10 +223,13 @@ static void with_another(const char *manifest, const char *id, void (*act)(const
 
 static void company(const char *manifest)
 {
+    static const char *const at_manifest[2] = { "PUT */@ 1", "PUT */@[?]* 1" };
+    /* The first listing is that of what was there before. */
+    static const char *const at_listing[2] = { "GET *prefix=@-* 2", "GET *nowhere=@ 1" };
     gs_status   status;
     const char *id = new_id();
     check_context("another takes the id before the manifest is there, %s", manifest);
-    with_another(manifest, id, take_the_name, &status);
+    with_another(manifest, id, at_manifest, take_the_name, &status);
     CHECK_STR("GS_DUPLICATE", status_name(status));
     CHECK_STR(text("%s\n", id), names_in(&account, container));
     struct reply reply = request_ok("GET", object_url(&account, container, id), account.header, NULL, 0);
@@ -227,9 +238,16 @@ static void company(const char *manifest)
     delete_object(&account, container, id);
 
     check_context("a segment is lost before the manifest is there, %s", manifest);
-    with_another(manifest, new_id(), lose_a_segment, &status);
+    with_another(manifest, new_id(), at_manifest, lose_a_segment, &status);
     CHECK(status != GS_OK);
     CHECK_STR("", names_in(&account, container));
+
+    id = new_id();
+    check_context("another has stored the same segment in the same moment, %s", manifest);
+    with_another(manifest, id, at_listing, replace_a_segment, &status);
+    CHECK_STR("GS_DUPLICATE", status_name(status));
+    CHECK_STR(text("%s-00002\n", id), names_in(&account, container));
+    delete_object(&account, container, text("%s-00002", id));
 }
 
 /* ---- Lists of lists ------------------------------------------------------------------------ */
@@ -246,6 +264,28 @@ static void nested_lists(void)
         check_bad_day(&days[i], LEN, i == 0, "slo");
 }
 
+/* Servers delete so many segments by one request, and no more: they say so in a report or by the status. */
+static void long_lists(void)
+{
+    static const char *const refusals[] = {
+        "DELETE */@[?]* 1 status=200 body='{\"Response Status\":\"400 Bad Request\",\"Errors\":[]}'",
+        "DELETE */@[?]* 1 status=400",
+    };
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+        gs_registry *reg = registry("slo");
+        const char  *id = new_id(), *before = contents(&account, container);
+        check_context("more segments than the server deletes at once, %zu", i);
+        faults_rule(faults, "GET swift:/info 1 status=200 body='{\"slo\":{\"max_manifest_segments\":3}}'");
+        const char *uri = try_add(default_store(reg), id, data, LEN, LEN, GS_OK);
+        CHECK_HAS(text("%s-slo-00002", id), names_in(&account, container));
+        faults_rule(faults, "%s", with_id(refusals[i], id, "slo"));
+        OK(gs_delete(default_store(reg), uri, NULL, ERR));
+        CHECK_STR(before, contents(&account, container));
+        faults_clear(faults);
+        gs_registry_free(reg);
+    }
+}
+
 int main(void)
 {
     account = demo_account();
@@ -256,6 +296,7 @@ int main(void)
     company("dlo");
     company("slo");
     nested_lists();
+    long_lists();
     streamed();
     free(data);
     faults_stop(faults);

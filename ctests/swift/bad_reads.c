@@ -71,6 +71,27 @@ static void check_bad_get(const struct bad_day *day, const char *name)
     gs_registry_free(reg);
 }
 
+/* swift_store_retry_get_count is for gets: nothing else is tried again by it. */
+static void retried_gets(void)
+{
+    gs_registry *reg = spoilt_registry(faults, container, SETTINGS({ "glance_store", "swift_store_retries", "0" },
+                                                                   { "glance_store", "swift_store_retry_get_count", "2" }));
+    struct sink  sink = { 0 };
+    uint64_t     size = 0;
+    check_context("gets are retried, and nothing else");
+    faults_rule(faults, "GET */plain 1 status=503");
+    faults_rule(faults, "GET */plain 2 cut-answer=1500000");
+    if (OK(gs_get(default_store(reg), uri_of("plain"), sink_write, &sink, NULL, ERR)))
+        CHECK_BYTES(data, LEN, sink.data, sink.len);
+    faults_rule(faults, "HEAD */plain 1 status=503");
+    FAILS(GS_UNAVAILABLE, gs_get_size(default_store(reg), uri_of("plain"), NULL, &size, ERR));
+    faults_rule(faults, "PUT */fresh 1 status=503");
+    try_add(default_store(reg), "fresh", data, 100, 100, GS_UNAVAILABLE);
+    sink_free(&sink);
+    faults_clear(faults);
+    gs_registry_free(reg);
+}
+
 /* ---- An image that changes under the reader ------------------------------------------------ */
 
 static void *replace_it(void *user)
@@ -220,6 +241,7 @@ int main(void)
     for (size_t i = 0; i < sizeof bad_gets / sizeof *bad_gets; i++)
         /* What this program leaves out, the one with sanitizers runs. */
         check_bad_get(&bad_gets[i], (i + small_run()) % 2 ? "dynamic" : "plain");
+    retried_gets();
     replaced_image();
     lost_segment();
     random_reads();

@@ -81,27 +81,28 @@ static void *cancel_and_release(void *user)
     return NULL;
 }
 
-/* Once all segments are there and the manifest is on its way, the image comes into being whatever is said then. */
-static void cancelled_too_late(const char *manifest)
+/* Once all segments are there and the manifest is on its way, or a small image itself, the image comes into being
+ * whatever is said then. */
+static void cancelled_too_late(const char *manifest, size_t len)
 {
     static const char *const places[] = { "request", "answer" };
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        struct source source = { .data = data, .len = LEN };
+        struct source source = { .data = data, .len = len };
         gs_registry  *reg = registry(manifest);
         gs_image     *image = NULL;
         gs_image_info info = GS_IMAGE_INFO_INIT;
         gs_opts       opts = GS_OPTS_INIT;
         const char   *id = new_id(), *before = contents(&account, container);
-        check_context("an add cancelled while its manifest is at %s, %s", places[i], manifest);
+        check_context("an add of %zu bytes cancelled while what makes it an image is at %s, %s", len, places[i], manifest);
         faults_rule(faults, "PUT */%s 1 hold=here at=%s", id, places[i]);
         /* A static manifest has a query. */
         faults_rule(faults, "PUT */%s[?]* 1 hold=here at=%s", id, places[i]);
         opts.cancel = token = gs_cancel_new();
         MUST(token != NULL);
         pthread_t thread = start(cancel_and_release, NULL);
-        if (OK(gs_add(default_store(reg), id, LEN, source_read, &source, &opts, &image, ERR))) {
+        if (OK(gs_add(default_store(reg), id, len, source_read, &source, &opts, &image, ERR))) {
             gs_image_get_info(image, &info);
-            check_image(default_store(reg), info.uri, data, LEN);
+            check_image(default_store(reg), info.uri, data, len);
             OK(gs_delete(default_store(reg), info.uri, NULL, ERR));
         }
         join(thread);
@@ -220,7 +221,8 @@ int main(void)
     /* What this program leaves out, the one with sanitizers runs. */
     killed_adders(small_run() ? "slo" : "dlo");
     cancelled_adds(small_run() ? "dlo" : "slo");
-    cancelled_too_late(small_run() ? "slo" : "dlo");
+    cancelled_too_late(small_run() ? "slo" : "dlo", LEN);
+    cancelled_too_late("dlo", 1000);
     overdue_adds();
     cancelled_gets();
     free(data);

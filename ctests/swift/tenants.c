@@ -113,6 +113,39 @@ static void containers_in_use(void)
     faults_clear(faults);
 }
 
+static void *cancel_there(void *user)
+{
+    faults_await(faults, "container");
+    gs_cancel_trigger(user);
+    return NULL;
+}
+
+/* The server may make the container although nobody waits for its answer any more. */
+static void cancelled_containers(void)
+{
+    static const char *const places[] = { "request", "answer" };
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        gs_registry  *reg = tenants_registry(NULL);
+        gs_context    context = demo_context();
+        gs_opts       opts = GS_OPTS_INIT;
+        gs_image     *image = NULL;
+        struct source source = { .data = (const uint8_t *)"abc", .len = 3 };
+        const char   *id = new_id(), *container = text("images_%s", id);
+        check_context("an add cancelled while its container is at %s", places[i]);
+        faults_rule(faults, "PUT */%s 1 hold=container at=%s", container, places[i]);
+        opts.context = &context;
+        opts.cancel = gs_cancel_new();
+        MUST(opts.cancel != NULL);
+        pthread_t thread = start(cancel_there, opts.cancel);
+        FAILS(GS_CANCELLED, gs_add(default_store(reg), id, 3, source_read, &source, &opts, &image, ERR));
+        join(thread);
+        faults_clear(faults);
+        CHECK(!container_exists(&account, container));
+        gs_cancel_free(opts.cancel);
+        gs_registry_free(reg);
+    }
+}
+
 /* ---- Contexts ---------------------------------------------------------------------------- */
 
 static const struct { const char *region, *type, *interface, *host; } endpoints[] = {
@@ -279,6 +312,7 @@ int main(void)
     whole_life(2 * UNIT + 7, SETTINGS({ "glance_store", "swift_store_manifest", "slo" }));
     whole_life(10, SETTINGS({ "glance_store", "swift_store_multiple_containers_seed", "2" }));
     containers_in_use();
+    cancelled_containers();
     chosen_endpoints();
     incomplete_contexts();
     other_users();

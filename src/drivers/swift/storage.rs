@@ -18,7 +18,7 @@ const STATIC_LARGE_OBJECT: HeaderName = HeaderName::from_static("x-static-large-
 pub const UPLOAD_ID: HeaderName = HeaderName::from_static("x-object-meta-glance-store-upload");
 
 /// What precedes the same in the type of a segment.
-const UPLOAD_TYPE: &str = "application/octet-stream; glance-store-upload=";
+const UPLOAD_PARAMETER: &str = "glance-store-upload=";
 
 /// How long the answers may be that are read whole: a page of a listing has 10000 names of 1 KiB at most.
 const MAX_ANSWER: usize = 64 << 20;
@@ -253,11 +253,11 @@ pub fn etag_of(headers: &HeaderMap) -> String {
 
 /// The type of an object that one of our adds has stored beside the image: listings have it.
 pub fn type_for(upload_id: &str) -> Result<HeaderValue> {
-    header(&format!("{UPLOAD_TYPE}{upload_id}"))
+    header(&format!("application/octet-stream;{UPLOAD_PARAMETER}{upload_id}"))
 }
 
 fn upload_of(content_type: &str) -> Option<&str> {
-    content_type.strip_prefix(UPLOAD_TYPE)
+    content_type.split(';').find_map(|parameter| parameter.trim().strip_prefix(UPLOAD_PARAMETER))
 }
 
 async fn read_page(response: Response) -> Result<Vec<Listed>> {

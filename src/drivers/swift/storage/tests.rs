@@ -63,9 +63,11 @@ fn listings_are_read_strictly() {
     let page = r#"[{"name": "a/ü", "bytes": 5, "hash": "0AB", "content_type": "x", "last_modified": "y"}]"#;
     let expected = vec![Listed { name: "a/ü".into(), size: 5, hash: "0ab".into(), upload_id: None }];
     assert_eq!((read(page), read("[]")), (Some(expected), Some(vec![])));
-    let page = r#"[{"name": "a", "bytes": 5, "hash": "", "content_type": "application/octet-stream; glance-store-upload=12ef"}]"#;
-    assert_eq!(read(page).unwrap()[0].upload_id.as_deref(), Some("12ef"));
-    assert_eq!(type_for("12ef").unwrap(), "application/octet-stream; glance-store-upload=12ef");
+    assert_eq!(type_for("12ef").unwrap(), "application/octet-stream;glance-store-upload=12ef");
+    for content_type in ["a/b;glance-store-upload=12ef", "a/b; charset=x; glance-store-upload=12ef"] {
+        let page = format!(r#"[{{"name": "a", "bytes": 5, "hash": "", "content_type": "{content_type}"}}]"#);
+        assert_eq!(read(&page).unwrap()[0].upload_id.as_deref(), Some("12ef"));
+    }
     for text in ["{}", "[1]", r#"[{"subdir": "a/"}]"#, r#"[{"name": "a", "bytes": -1, "hash": ""}]"#] {
         assert_eq!(read(text), None, "{text}");
     }
