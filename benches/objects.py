@@ -28,7 +28,7 @@ ENV, VENV = os.environ, os.path.dirname(sys.executable)
 SOURCE, RESULT, CONFIG = f"{IMAGES}/image", f"{IMAGES}/result", f"{IMAGES}/glance.conf"
 CONTAINER, STORED = "images", "stored"
 
-OURS, PYTHON, CLIENT, RCLONE, CURL = "ours", "Python glance_store", "swift", "rclone", "curl, one object"
+OURS, PYTHON, CLIENT, RCLONE, CURL = "ours", "Python glance_store", "python-swiftclient", "rclone", "curl, one object, no hash"
 
 
 class Account:
@@ -98,24 +98,31 @@ def removing(account, add):
     return run
 
 
-def add(account, known):
-    how = "add-fd-known" if known else "add-fd"
-    others = {PYTHON: lambda: reported(sys.executable, f"{HERE}/python_add.py", CONFIG, "made", SOURCE, *["known"][:known])}
-    if known:
-        others[CLIENT] = lambda: swift("upload", "--segment-size", str(SEGMENT), "--object-name", "made", CONTAINER, SOURCE)
-        others |= with_rclone("copyto", SOURCE, f"cloud:{CONTAINER}/made")
-        others[CURL] = lambda: account.curl("--upload-file", SOURCE, f"{account.url}/{CONTAINER}/made")
+def add(account, how, kind, others):
     contestants = {OURS: lambda: reported(f"{PROGRAMS}/transfer", how, CONFIG, "made", SOURCE), **others}
-    work = f"add {IMAGE // UNIT} x {UNIT} bytes, size {'known' if known else 'unknown'}"
+    work = f"add {IMAGE // UNIT} x {UNIT} bytes, {kind}"
     return Contest(work, SOURCE, RESULT, {name: removing(account, run) for name, run in contestants.items()}).run(ROUNDS)
 
 
+def python_add(*known):
+    return {PYTHON: lambda: reported(sys.executable, f"{HERE}/python_add.py", CONFIG, "made", SOURCE, *known)}
+
+
 def add_known(account):
-    return add(account, True)
+    return add(account, "add-fd-known", "MD5 and SHA-512, size known", python_add("known"))
 
 
 def add_unknown(account):
-    return add(account, False)
+    return add(account, "add-fd", "MD5 and SHA-512, size unknown", python_add())
+
+
+def add_md5(account):
+    """Like programs that check what is stored, and hash no more."""
+    return add(account, "add-fd-known-bare", "MD5 alone", {
+        CLIENT: lambda: swift("upload", "--segment-size", str(SEGMENT), "--object-name", "made", CONTAINER, SOURCE),
+        **with_rclone("copyto", SOURCE, f"cloud:{CONTAINER}/made"),
+        CURL: lambda: account.curl("--upload-file", SOURCE, f"{account.url}/{CONTAINER}/made"),
+    })
 
 
 def get(account):
@@ -149,8 +156,8 @@ def hundred_operations():
 
 
 def report(contests):
-    print(f"{ROUNDS} rounds, contestants in turn; segments of {SEGMENT} bytes.  CPU is the client's; swift, rclone and "
-          "curl are measured as whole programs.\n")
+    print(f"{ROUNDS} rounds, contestants in turn; segments of {SEGMENT} bytes.  CPU is the client's; all but "
+          "ours and Python's are measured as whole programs.\n")
     print("| work | contestant | best s | median s | against ours | CPU s | peak MiB |")
     print("|---|---|---:|---:|---:|---:|---:|")
     for contest in contests:
@@ -169,7 +176,7 @@ def main():
     account = Account()
     account.call("PUT", CONTAINER)
     subprocess.run([f"{PROGRAMS}/transfer", "add-fd-known", CONFIG, STORED, SOURCE], check=True, stdout=subprocess.DEVNULL)
-    report([work(account) for work in (add_known, add_unknown, get) if ONLY in work.__name__])
+    report([work(account) for work in (add_known, add_unknown, add_md5, get) if ONLY in work.__name__])
 
 
 main()

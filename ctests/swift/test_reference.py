@@ -46,15 +46,18 @@ def log_in():
 
 
 class Interop(Case):
+    storage = STORAGE
+
     @classmethod
     def setUpClass(cls):
         cls.context = log_in()
+        cls.token = cls.context["auth_token"]
 
     def names(self):
         """All that is in the account's containers of these tests."""
-        token = {"X-Auth-Token": self.context["auth_token"]}
-        containers = call("GET", f"{STORAGE}?prefix={CONTAINER}", token)[1].split()
-        return {name: call("GET", f"{STORAGE}/{name}", token)[1].split() for name in containers}
+        token = {"X-Auth-Token": self.token}
+        containers = call("GET", f"{self.storage}?prefix={CONTAINER}", token)[1].split()
+        return {name: call("GET", f"{self.storage}/{name}", token)[1].split() for name in containers}
 
     def exchange(self, writer, reader, image_id, size, told=True, context=None):
         """An image goes in by the one and out by the other; what was stored meanwhile, and its URI."""
