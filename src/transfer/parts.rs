@@ -6,15 +6,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::buffers::{Buffer, Piece, Pool, for_zeroes};
+use super::buffers::{Piece, Pool, for_zeroes};
+use super::packer::{DENSE, Packer};
 use super::part_digests::PartDigests;
 use super::runtime::{Runtime, Task};
 use crate::error::Result;
 use crate::operation::Operation;
-
-/// A piece that fills less than this share of its buffer is copied together with others, or parts of small
-/// pieces would hold many times their length.
-const DENSE: f64 = 15.0 / 16.0;
 
 /// A part of an image, held until it is stored.
 pub struct HeldPart {
@@ -55,10 +52,9 @@ pub struct PartUploader<S: StorePart> {
     plan: Arc<dyn PartPlan>,
     digests: Arc<PartDigests>,
     runtime: Arc<Runtime>,
-    pool: Pool,
+    buffer_size: u64,
+    packer: Packer,
     part: Filling,
-    /// Small pieces, copied together, and how many bytes they are.
-    loose: Option<(Buffer, usize)>,
     /// With their places among the receipts.
     under_way: Vec<(usize, Task<S::Receipt>)>,
     receipts: Vec<Option<S::Receipt>>,
@@ -94,9 +90,9 @@ impl<S: StorePart> PartUploader<S> {
             plan,
             digests,
             runtime: runtime.clone(),
-            pool: pool.clone(),
+            buffer_size: pool.buffer_size() as u64,
+            packer: Packer::new(pool),
             part,
-            loose: None,
             under_way: Vec::new(),
             receipts: Vec::new(),
         }
@@ -111,15 +107,15 @@ impl<S: StorePart> PartUploader<S> {
         while let Some((at, result)) = self.find_ended() {
             self.collect(at, result)?;
         }
-        let buffer = self.pool.buffer_size();
         match piece {
-            Piece::Data(data) if self.loose.is_none() && data.len() as f64 >= buffer as f64 * DENSE => {
-                self.append(op, data)
+            Piece::Data(data) => {
+                let packed = self.packer.put(op, data)?;
+                self.append_all(op, packed)
             }
-            Piece::Data(data) => self.copy(op, &data),
-            Piece::Hole(length) if length < buffer as u64 => {
-                for_zeroes(length, |zeroes| self.copy(op, zeroes))
-            }
+            Piece::Hole(length) if length < self.buffer_size => for_zeroes(length, |zeroes| {
+                let packed = self.packer.copy(op, zeroes)?;
+                self.append_all(op, packed)
+            }),
             Piece::Hole(length) => {
                 self.pack(op)?;
                 for_zeroes(length, |zeroes| self.append(op, Bytes::from_static(zeroes)))
@@ -139,30 +135,14 @@ impl<S: StorePart> PartUploader<S> {
         Ok(self.receipts.drain(..).flatten().collect())
     }
 
-    fn copy(&mut self, op: &Operation, mut data: &[u8]) -> Result<()> {
-        while !data.is_empty() {
-            let (mut buffer, filled) = match self.loose.take() {
-                Some(loose) => loose,
-                None => (self.pool.take(op)?, 0),
-            };
-            let count = data.len().min(buffer.len() - filled);
-            buffer[filled..filled + count].copy_from_slice(&data[..count]);
-            data = &data[count..];
-            let is_full = filled + count == buffer.len();
-            self.loose = Some((buffer, filled + count));
-            if is_full {
-                self.pack(op)?;
-            }
-        }
-        Ok(())
-    }
-
     /// Appends the small pieces that were copied together.
     fn pack(&mut self, op: &Operation) -> Result<()> {
-        match self.loose.take() {
-            Some((buffer, filled)) => self.append(op, buffer.freeze(filled)),
-            None => Ok(()),
-        }
+        let packed = self.packer.finish();
+        self.append_all(op, packed)
+    }
+
+    fn append_all(&mut self, op: &Operation, chunks: impl IntoIterator<Item = Bytes>) -> Result<()> {
+        chunks.into_iter().try_for_each(|chunk| self.append(op, chunk))
     }
 
     fn append(&mut self, op: &Operation, mut data: Bytes) -> Result<()> {

@@ -15,7 +15,7 @@ use crate::ceph::{Cluster, Image, NewImage};
 use crate::driver::{Stored, Upload};
 use crate::error::{Error, Kind, Result};
 use crate::operation::Operation;
-use crate::transfer::{Piece, Pool, Sink, data_runs};
+use crate::transfer::{Packer, Piece, Pool, Sink, data_runs};
 
 /// The grain in which zeros are left out.
 const GRAIN: usize = 64 << 10;
@@ -43,6 +43,8 @@ pub struct RbdUpload {
     image_id: String,
     fsid: String,
     writes: Writes,
+    /// What is written is held until then, so it must hold no more than its length.
+    packer: Packer,
     /// Writes end at multiples of this, a power of two.
     unit: usize,
     /// How large the image is by now, and whether it has to grow.
@@ -138,6 +140,7 @@ impl RbdUpload {
             image_id: image_id.to_owned(),
             fsid,
             writes: Writes::new(image_id, memory.saturating_sub(unit).min(MAX_UNDER_WAY)),
+            packer: Packer::new(pool),
             unit,
             size,
             is_growing,
@@ -158,6 +161,11 @@ impl RbdUpload {
             Some(staged) => step(staged),
             None => Err(Error::new(Kind::Bug, "an upload goes on that was given up")),
         })
+    }
+
+    /// Goes on with the small pieces that were copied together.
+    fn unpack(&mut self, op: &Operation) -> Result<()> {
+        self.packer.finish().map_or(Ok(()), |data| self.put_data(op, &data))
     }
 
     fn put_data(&mut self, op: &Operation, data: &Bytes) -> Result<()> {
@@ -249,14 +257,21 @@ fn new_image(backend: &Backend, cluster: &Cluster, size: u64) -> NewImage {
 impl Sink for RbdUpload {
     fn put(&mut self, op: &Operation, piece: Piece) -> Result<()> {
         match piece {
-            Piece::Data(data) => self.put_data(op, &data),
-            Piece::Hole(length) => self.skip_to(op, self.position + length),
+            Piece::Data(data) => {
+                let packed = self.packer.put(op, data)?;
+                packed.iter().try_for_each(|data| self.put_data(op, data))
+            }
+            Piece::Hole(length) => {
+                self.unpack(op)?;
+                self.skip_to(op, self.position + length)
+            }
         }
     }
 }
 
 impl Upload for RbdUpload {
     fn prepare(&mut self, op: &Operation) -> Result<()> {
+        self.unpack(op)?;
         self.flush(op)?;
         self.writes.finish(op)?;
         if self.is_growing && self.size != self.position {
