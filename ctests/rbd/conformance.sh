@@ -16,4 +16,6 @@ CONFIG
 export GS_TEST_CONFIG=$CEPH_DIR/glance-api.conf GS_TEST_STORE=ceph GS_TEST_UNIT=1048576
 # All objects of images: what a removed one must not leave behind.
 export GS_TEST_LISTING="rados --conf $CEPH_GLANCE_CONF --id $CEPH_USER -p images ls | sed -n '/^rbd_\(data\|header\|id\|object_map\)/p' | sort"
+# What librbd uses after it has freed it shows.
+export MALLOC_PERTURB_=165
 "$@"

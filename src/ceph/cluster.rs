@@ -52,9 +52,6 @@ const SETTINGS: &[(&str, &str)] = &[
     ("rbd_cache", "false"),
     // Nor does it need copies of its own: what is being written stays as it is until librbd gives it back.
     ("rbd_disable_zero_copy_writes", "false"),
-    // librbd uses an image for a moment after it has told that it is open or that a request is done; with two of
-    // these threads, one may close and free it in that moment.
-    ("librados_thread_count", "1"),
     // The standard error is the host's; what the log file of the configuration gets is not.
     ("log_to_stderr", "false"),
     ("err_to_stderr", "false"),

@@ -4,6 +4,8 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ops::Range;
 use std::ptr::{null, null_mut};
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 
@@ -12,10 +14,15 @@ use super::library::{LinkedImage, Rbd, Watcher};
 use super::uses::{Use, Uses};
 use super::{Handle, Result, c_text, check};
 
+/// How long an image stays open at least.  After librbd has told that it is open a thread of librbd's uses it for a
+/// moment more, and nothing tells when that is over: who closes it at once frees what that thread locks.
+const SETTLING: Duration = Duration::from_millis(50);
+
 /// An image that is open until it is closed, or else dropped; both wait for its requests.
 pub struct Image {
     cluster: Arc<Cluster>,
     handle: Handle,
+    opened: Instant,
     uses: Arc<Uses>,
 }
 
@@ -32,7 +39,7 @@ pub struct Child {
 
 impl Image {
     pub(super) fn new(cluster: Arc<Cluster>, handle: Handle) -> Self {
-        Image { cluster, handle, uses: Arc::default() }
+        Image { cluster, handle, opened: Instant::now(), uses: Arc::default() }
     }
 
     pub(super) fn rbd(&self) -> &'static Rbd {
@@ -63,6 +70,7 @@ impl Image {
     /// Waits for all requests and closes the image; nothing can be done with it afterwards.
     pub fn close(&self) {
         if self.cluster.is_own() && self.uses.close() {
+            thread::sleep(SETTLING.saturating_sub(self.opened.elapsed()));
             // SAFETY: the image is open, nobody uses it, and nobody will.  What the call may still fail
             // at, such as ending a watch, is the cluster's to notice.
             unsafe { (self.rbd().rbd_close)(self.handle) };
@@ -159,8 +167,11 @@ impl Image {
         Ok(names)
     }
 
-    /// The images that share data with the snapshot.
+    /// The images that share data with the snapshot; ENOTSUP where librbd may crash over them.
     pub fn children(&self, snapshot: &str) -> Result<Vec<Child>> {
+        if !self.cluster.library.lists_children() {
+            return Err(Errno::ENOTSUP);
+        }
         self.call_named(self.rbd().rbd_snap_set, snapshot)?;
         let empty = || LinkedImage {
             pool_id: 0,

@@ -42,6 +42,7 @@ macro_rules! functions {
         needed { $($name:ident: fn($($argument:ty),*) $(-> $result:ty)?;)* }
         optional { $($extra:ident: fn($($extra_argument:ty),*) $(-> $extra_result:ty)?;)* }
     ) => {
+        #[allow(non_snake_case, reason = "some are functions of C++")]
         pub struct $table {
             $(pub $name: unsafe extern "C" fn($($argument),*) $(-> $result)?,)*
             $(pub $extra: Option<unsafe extern "C" fn($($extra_argument),*) $(-> $extra_result)?>,)*
@@ -79,6 +80,7 @@ functions! { Rados of "librados.so.2" in the package "librados2"
     }
     optional {
         rados_set_pool_full_try: fn(Handle);
+        _Z19ceph_version_to_strv: fn() -> *const c_char;
         rados_set_osdmap_full_try: fn(Handle);
     }
 }
@@ -143,6 +145,26 @@ impl Library {
     }
 }
 
+impl Library {
+    /// Whether the children of a snapshot can be listed.  Before 16.2.8 librbd uses what it has freed when it may not
+    /// open one of them; librados' own version number tells nothing.
+    pub(super) fn lists_children(&self) -> bool {
+        let Some(version) = self.rados._Z19ceph_version_to_strv else {
+            return false;
+        };
+        // SAFETY: the function takes nothing and returns a text that is part of the library.
+        let text = unsafe { CStr::from_ptr(version()) };
+        parsed_version(&text.to_string_lossy()) >= [16, 2, 8]
+    }
+}
+
+/// The numbers that a version begins with.
+fn parsed_version(text: &str) -> [u32; 3] {
+    let mut numbers =
+        text.split(|separator: char| !separator.is_ascii_digit()).map_while(|number| number.parse().ok());
+    std::array::from_fn(|_| numbers.next().unwrap_or_default())
+}
+
 struct SharedObject {
     file: String,
     package: &'static str,
@@ -205,6 +227,20 @@ mod tests {
         let reason = Rbd::load("librbd-of-nowhere.so.1").err().unwrap();
         assert!(reason.starts_with("librbd-of-nowhere.so.1 cannot be loaded ("), "{reason}");
         assert!(reason.contains("librbd1"), "{reason}");
+    }
+
+    #[test]
+    fn versions_are_told_apart() {
+        for (text, version) in [
+            ("16.2.15", [16, 2, 15]),
+            ("14.2.21-1", [14, 2, 21]),
+            ("18.2.7+ds", [18, 2, 7]),
+            ("20", [20, 0, 0]),
+            ("", [0; 3]),
+        ] {
+            assert_eq!(parsed_version(text), version, "{text:?}");
+        }
+        assert!(parsed_version("16.2.7") < [16, 2, 8] && parsed_version("16.2.8") >= [16, 2, 8]);
     }
 
     #[test]

@@ -102,7 +102,7 @@ fn children_of(image: &Image, snapshot: &str) -> String {
         names.push(format!("{} more", children.len() - SHOWN));
     }
     match names.is_empty() {
-        true => format!("its snapshot {snapshot:?} is in use"),
+        true => format!("its snapshot {snapshot:?} is in use, as by clones"),
         false => format!("images were cloned from its snapshot {snapshot:?}: {}", names.join(", ")),
     }
 }
