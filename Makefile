@@ -37,6 +37,7 @@ bench: setup
 	benches/sheepdog.sh
 	benches/rbd.sh
 	benches/swift.sh
+	benches/s3.sh
 
 install: build
 	cmake --install $(BUILD)

@@ -152,6 +152,8 @@ static void streams(void)
         { "PUT *partNumber=1* 1 answer-status=500", GS_UNAVAILABLE, "part 1: " },
         { "PUT *partNumber=3* 1 answer-header='ETag: \"d41d8cd98f00b204e9800998ecf8427e\"'", GS_FAILED, "other data than was sent" },
         { "PUT *partNumber=1* 1 answer-header=ETag:", GS_FAILED, "ETag" },
+        /* Before it has anything. */
+        { "PUT *partNumber=2* * status=200 early=1 header='ETag: \"d41d8cd98f00b204e9800998ecf8427e\"'", GS_FAILED, "before it had all of part 2" },
     };
     gs_registry *little = s3_registry(faults_url(faults, "s3"), SETTINGS({ NULL, "transfer_memory", "8" },
         { NULL, "s3_store_payload_signing", on_rgw() ? "auto" : "never" }));

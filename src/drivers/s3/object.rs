@@ -76,7 +76,7 @@ impl Object {
         let mut retries = self.service.retries();
         loop {
             let asked = self.service.ask(request.clone(), Some(&self.key), &[]).await;
-            match asked.and_then(|response| Ok(self.checks.check(&response, sealed.md5).map(drop)?)) {
+            match asked.and_then(|response| Ok(self.checks.check(&response.headers, sealed.md5).map(drop)?)) {
                 Err(Failure::Refused(refusal)) if is_damaged(&Failure::Refused(refusal.clone())) => {
                     self.service.rest(&mut retries, Failure::Refused(refusal)).await?;
                 }
@@ -103,6 +103,7 @@ impl Object {
         self.check_absent().await?;
         let mut rivals = self.service.retries();
         let mut is_conditional = true;
+        let mut refusals = 0;
         loop {
             let Err(failure) = make(is_conditional).await else {
                 return Ok(());
@@ -113,8 +114,12 @@ impl Object {
                 // An attempt whose answer was lost has made it.
                 Some(head) if self.is_own(&head) => return Ok(()),
                 Some(_) if matches!(failure.status(), 409 | 412 | 501) => return Err(self.duplicate()),
-                // A server that does not know the condition says so, or takes it for one of something else.
-                None if is_conditional && matches!(failure.status(), 412 | 501) => is_conditional = false,
+                // A server that does not know the condition says so, or takes it for one of something else; or the
+                // other object has gone again.
+                None if is_conditional && matches!(failure.status(), 412 | 501) => {
+                    refusals += 1;
+                    is_conditional = failure.status() == 412 && refusals == 1;
+                }
                 None if failure.is_rivalry() => self.service.rest(&mut rivals, failure).await?,
                 _ => return Err(failure.into()),
             }
@@ -150,12 +155,26 @@ impl Object {
             let Some(head) = made else {
                 return Ok(());
             };
-            self.service.delete(&self.key, head.version.as_deref()).await?;
-            if head.version.is_none() {
-                return Ok(());
+            match self.service.delete(&self.key, head.version.as_deref()).await {
+                Ok(()) if head.version.is_some() => {}
+                // Who may delete objects may not always delete versions; then it is not seen at least.
+                Err(failure) if failure.status() == 403 && head.version.is_some() => {
+                    return Ok(self.service.delete(&self.key, None).await?);
+                }
+                deleted => return Ok(deleted?),
             }
         }
-        Ok(())
+        Err(Error::new(Kind::Failed, format!("the object {:?} has ever more versions of its own", self.key)))
+    }
+
+    /// The image must have the size that it was sent with.
+    pub async fn check_size(&self, size: u64) -> Result<()> {
+        let stored = self.service.head(&self.key).await?.map(|head| head.size()).transpose()?;
+        if stored == Some(size) {
+            return Ok(());
+        }
+        let message = format!("the server has stored other data than was sent: {size} bytes became {stored:?}");
+        Err(Error::new(Kind::Failed, message))
     }
 
     pub async fn check_absent(&self) -> Result<()> {

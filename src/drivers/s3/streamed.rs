@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, HeaderName, HeaderValue};
 
 use super::chunks::{CHUNK, encoded_length};
@@ -44,7 +45,8 @@ struct Sending {
     feed: Option<Feed>,
     /// What does not make a chunk yet, where chunks are signed.
     chunk: Option<BytesMut>,
-    task: Task<StoredPart>,
+    /// The head of the answer.
+    task: Task<HeaderMap>,
 }
 
 impl StreamedParts {
@@ -96,6 +98,9 @@ impl StreamedParts {
     fn begin_part(&mut self, op: &Operation, id: &UploadId) -> Result<Sending> {
         let number = self.stored.len() as u64 + 1;
         let room = self.target.digests.length(number).min(self.left);
+        if room == 0 {
+            return Err(Error::new(Kind::Bug, "the image is longer than it was said to be"));
+        }
         self.left -= room;
         let (target, id) = (self.target.clone(), id.clone());
         let is_signed = target.service.signs_payloads();
@@ -115,9 +120,21 @@ impl StreamedParts {
 
     /// Waits for the answer to the part that has all of its bytes.
     fn end_part(&mut self, op: &Operation) -> Result<()> {
-        if let Some(part) = self.under_way.take() {
-            self.stored.push(part.task.join(op)?);
-        }
+        let Some(part) = self.under_way.take() else {
+            return Ok(());
+        };
+        let (number, answer) = (part.number, part.task.join(op)?);
+        let Target { checks, digests, .. } = &*self.target;
+        let md5 = match checks.want_md5() {
+            // All of the part has come here, so its digest does come.
+            true => {
+                let digests = digests.clone();
+                Some(self.runtime.run(op, async move { digests.wait(number).await })?)
+            }
+            false => None,
+        };
+        let stored = checks.check(&answer, md5).and_then(|etag| StoredPart::new(number, etag, None));
+        self.stored.push(stored.map_err(|error| error.context(format_args!("part {number}")))?);
         Ok(())
     }
 }
@@ -177,8 +194,8 @@ impl Sending {
 }
 
 impl Target {
-    /// Sends a part; one whose chunks are signed has `signed` bytes without what is around these.
-    async fn store(&self, number: u64, id: &UploadId, payload: Payload, signed: Option<u64>) -> Asked<StoredPart> {
+    /// Sends a part and returns the head of the answer, which may come before all of it was sent; one whose chunks are signed has `signed` bytes without what is around these.
+    async fn store(&self, number: u64, id: &UploadId, payload: Payload, signed: Option<u64>) -> Asked<HeaderMap> {
         let mut request = Request::put(payload);
         if let Some(length) = signed {
             request.headers.extend([
@@ -189,9 +206,8 @@ impl Target {
         }
         let text = number.to_string();
         let response = self.service.ask(request, Some(&self.key), &query(&text, id)).await?;
-        let md5 = if self.checks.want_md5() { Some(self.digests.wait(number).await?) } else { None };
-        let etag = self.checks.check(&response, md5)?;
+        let headers = response.headers.clone();
         response.body.discard().await;
-        Ok(StoredPart::new(number, etag, None)?)
+        Ok(headers)
     }
 }

@@ -122,7 +122,15 @@ impl Upload for S3Upload {
             Some(Mode::Parts(id)) => {
                 let stored = |receipt| if let Receipt::Stored(part) = receipt { Some(part) } else { None };
                 let parts: Vec<StoredPart> = receipts.into_iter().filter_map(stored).collect();
-                self.runtime.run(&op, async move { object.complete(&id, &parts).await })?;
+                let streamed_size = self.plan.streamed_size;
+                self.runtime.run(&op, async move {
+                    object.complete(&id, &parts).await?;
+                    // What is around chunks must not have been taken for data.
+                    match streamed_size {
+                        Some(size) => object.check_size(size).await,
+                        None => Ok(()),
+                    }
+                })?;
             }
             _ => {
                 let held = |receipt| if let Receipt::Held(sealed) = receipt { Some(sealed) } else { None };
