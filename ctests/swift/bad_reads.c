@@ -228,6 +228,25 @@ static void deletes(void)
     }
 }
 
+/* How long a page is, is the server's to say; one that gives the same page for ever is not believed. */
+static void listings_in_pages(void)
+{
+    gs_registry *reg = registry();
+    const char  *id = new_id(), *uri = try_add(default_store(reg), id, data, LEN, LEN, GS_OK);
+    const char  *page = text("status=200 body='[{\"name\":\"%s-00001\",\"bytes\":%d,\"hash\":\"\"}]'", id, UNIT);
+    check_context("a delete, the same page of a listing for ever");
+    faults_rule(faults, "GET *prefix=%s-* * %s", id, page);
+    FAILS(GS_FAILED, gs_delete(default_store(reg), uri, NULL, ERR));
+    faults_clear(faults);
+    CHECK_HAS(id, names_in(&account, container));
+    check_context("a delete, a listing in pages");
+    faults_rule(faults, "GET *prefix=%s-*marker= 1 %s", id, page);
+    OK(gs_delete(default_store(reg), uri, NULL, ERR));
+    CHECK_LACKS(id, names_in(&account, container));
+    faults_clear(faults);
+    gs_registry_free(reg);
+}
+
 int main(void)
 {
     account = demo_account();
@@ -247,6 +266,7 @@ int main(void)
     random_reads();
     sizes();
     deletes();
+    listings_in_pages();
     free(data);
     faults_stop(faults);
     return check_result();
