@@ -38,6 +38,7 @@ static const struct bad_day segmented[] = {
     { "the manifest is answered 503 once", OVERCOME, 0, { "PUT */@ 1 status=503" } },
     { "the manifest's answer is lost", OVERCOME, 0, { "PUT */@ 1 cut=answer" } },
     { "the token ends in mid-upload", OVERCOME, 0, { "PUT */@-00003 1 request-header=\"X-Auth-Token: ended\"" } },
+    { "the listing lags", OVERCOME, 0, { "GET *prefix=@-* 2 status=200 body=[]" } },
     { "the token ends before the listing", OVERCOME, 0, { "GET *prefix=@-* 2 status=401" } },
     { "the token ends before the manifest", OVERCOME, 0, { "PUT */@ 1 status=401" } },
     { "Keystone is answered 503 once", OVERCOME, 0, { "POST keystone:* 1 status=503" } },
@@ -153,6 +154,25 @@ static void bad_days(void)
         check_bad_day(&plain[i], 100000, true, "dlo");
 }
 
+/* What is sent as it comes is not complete before it is known to be right: the server never has it. */
+static void streamed_in_vain(size_t len)
+{
+    struct source source = { .data = data, .len = len };
+    gs_registry  *reg = registry("dlo");
+    gs_image     *image = NULL;
+    gs_opts       opts = GS_OPTS_INIT;
+    const char   *id = new_id(), *before = contents(&account, container);
+    check_context("sent as it comes, with another checksum than was expected");
+    opts.expect_checksum = "0123456789abcdef0123456789abcdef";
+    FAILS(GS_VERIFY_FAILED, gs_add(default_store(reg), id, len, source_read, &source, &opts, &image, ERR));
+    faults_settle(faults);
+    CHECK_INT(1, faults_count(faults, "swift PUT", id));
+    CHECK_INT(0, faults_count(faults, "swift PUT", text("/%s 201", id)));
+    CHECK_STR(before, contents(&account, container));
+    faults_clear(faults);
+    gs_registry_free(reg);
+}
+
 /* Images that are sent as they come: no retry can have their bytes again. */
 static void streamed(void)
 {
@@ -169,6 +189,7 @@ static void streamed(void)
     is_streamed = true;
     for (size_t i = 0; i < sizeof days / sizeof *days; i++)
         check_bad_day(&days[i], len, true, "dlo");
+    streamed_in_vain(len);
     is_streamed = false;
     free(data);
     data = kept;
@@ -201,6 +222,11 @@ static void lose_a_segment(const char *id)
 static void replace_a_segment(const char *id)
 {
     put_object(&account, container, text("%s-00002", id), NULL, data + UNIT, UNIT);
+}
+
+static void join_the_segments(const char *id)
+{
+    put_object(&account, container, text("%s-00009", id), NULL, "another's", 9);
 }
 
 /* Acts while one of the requests that these rules are for is held. */
@@ -248,6 +274,15 @@ static void company(const char *manifest)
     CHECK_STR("GS_DUPLICATE", status_name(status));
     CHECK_STR(text("%s-00002\n", id), names_in(&account, container));
     delete_object(&account, container, text("%s-00002", id));
+    if (strcmp(manifest, "slo") == 0)
+        return;
+
+    id = new_id();
+    check_context("another object would become a part of the image");
+    with_another(manifest, id, at_listing, join_the_segments, &status);
+    CHECK_STR("GS_DUPLICATE", status_name(status));
+    CHECK_STR(text("%s-00009\n", id), names_in(&account, container));
+    delete_object(&account, container, text("%s-00009", id));
 }
 
 /* ---- Lists of lists ------------------------------------------------------------------------ */
