@@ -1,6 +1,6 @@
 //! An open image.
 
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ffi::{c_char, c_int, c_void};
 use std::ops::Range;
 use std::ptr::{null, null_mut};
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use nix::errno::Errno;
 
 use super::cluster::Cluster;
 use super::library::{LinkedImage, Rbd, Watcher};
+use super::list::{list, text_of};
 use super::uses::{Use, Uses};
 use super::{Handle, Result, c_text, check};
 
@@ -85,7 +86,7 @@ impl Image {
             self.call(|rbd, handle| unsafe { (rbd.rbd_get_id)(handle, text.as_mut_ptr(), text.len()) });
         match found {
             // SAFETY: librbd ended the text within the buffer, or would have failed.
-            Ok(_) => Ok(Some(unsafe { text_of(text.as_mut_ptr()) })),
+            Ok(_) => Ok(Some(unsafe { text_of(text.as_ptr()) })),
             Err(Errno::EINVAL) => Ok(None),
             Err(errno) => Err(errno),
         }
@@ -135,18 +136,19 @@ impl Image {
             .map(|_| ())
     }
 
-    pub fn has_metadata(&self, key: &str) -> Result<bool> {
+    /// What a short value of the image's metadata is, where there is one.
+    pub fn metadata(&self, key: &str) -> Result<Option<String>> {
         let key = c_text(key)?;
-        let mut text: [c_char; 64] = [0; 64];
+        let mut text: [c_char; 256] = [0; 256];
         let mut room = text.len();
         // SAFETY: the image is open, the key a C string, the buffer that long.
         let found = self.call(|rbd, handle| unsafe {
             (rbd.rbd_metadata_get)(handle, key.as_ptr(), text.as_mut_ptr(), &mut room)
         });
         match found {
-            // It is there, and longer.
-            Ok(_) | Err(Errno::ERANGE) => Ok(true),
-            Err(Errno::ENOENT) => Ok(false),
+            // SAFETY: librbd ended the text within the buffer, or would have failed.
+            Ok(_) => Ok(Some(unsafe { text_of(text.as_ptr()) })),
+            Err(Errno::ENOENT) => Ok(None),
             Err(errno) => Err(errno),
         }
     }
@@ -160,7 +162,7 @@ impl Image {
         let empty = || Watcher { address: null_mut(), id: 0, cookie: 0 };
         // SAFETY: the array is that long, as the list functions of librbd demand.
         let fill = |rbd: &Rbd, handle, list, count| unsafe { (rbd.rbd_watchers_list)(handle, list, count) };
-        let list = self.list(empty, fill)?;
+        let list = list(empty, |list, count| self.call(|rbd, handle| fill(rbd, handle, list, count)))?;
         // SAFETY: librbd filled these in.
         let names = list.iter().map(|watcher| unsafe { text_of(watcher.address) }).collect();
         self.forget(list, self.rbd().rbd_watchers_list_cleanup);
@@ -183,7 +185,7 @@ impl Image {
         };
         // SAFETY: the array is that long, as the list functions of librbd demand.
         let fill = |rbd: &Rbd, handle, list, count| unsafe { (rbd.rbd_list_children3)(handle, list, count) };
-        let list = self.list(empty, fill);
+        let list = list(empty, |list, count| self.call(|rbd, handle| fill(rbd, handle, list, count)));
         // SAFETY: the image is open; null is the image itself instead of a snapshot.
         self.call(|rbd, handle| unsafe { (rbd.rbd_snap_set)(handle, null()) })?;
         let list = list?;
@@ -194,27 +196,6 @@ impl Image {
         let children = list.iter().map(name).collect();
         self.forget(list, self.rbd().rbd_linked_image_spec_list_cleanup);
         Ok(children)
-    }
-
-    /// What librbd puts into an array of its caller's, which is made larger until all fits in.
-    fn list<T>(
-        &self,
-        empty: impl Fn() -> T,
-        fill: impl Fn(&Rbd, Handle, *mut T, *mut usize) -> c_int,
-    ) -> Result<Vec<T>> {
-        let mut room = 16;
-        loop {
-            let mut list: Vec<T> = (0..room).map(|_| empty()).collect();
-            let mut count = room;
-            match self.call(|rbd, handle| fill(rbd, handle, list.as_mut_ptr(), &mut count)) {
-                Err(Errno::ERANGE) => room = count.max(2 * room),
-                answer => {
-                    answer?;
-                    list.truncate(count);
-                    return Ok(list);
-                }
-            }
-        }
     }
 
     /// Gives the texts of a list back.
@@ -249,18 +230,5 @@ impl Image {
 impl Drop for Image {
     fn drop(&mut self) {
         self.close();
-    }
-}
-
-/// A copy of a text of librbd's.
-///
-/// # Safety
-///
-/// It must be null or a C string.
-unsafe fn text_of(text: *const c_char) -> String {
-    match text.is_null() {
-        true => String::new(),
-        // SAFETY: a C string, as the caller promises.
-        false => unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned(),
     }
 }

@@ -5,7 +5,7 @@ use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::mem::{size_of, transmute_copy};
 use std::sync::Mutex;
 
-use libc::{iovec, ssize_t};
+use libc::{iovec, ssize_t, time_t, timeval};
 
 use super::Handle;
 
@@ -33,6 +33,16 @@ pub struct LinkedImage {
     pub image_id: *mut c_char,
     pub image_name: *mut c_char,
     pub in_trash: bool,
+}
+
+/// `rbd_trash_image_info_t`.
+#[repr(C)]
+pub struct Trashed {
+    pub id: *mut c_char,
+    pub name: *mut c_char,
+    pub source: c_int,
+    pub deletion_time: time_t,
+    pub deferment_end_time: time_t,
 }
 
 /// Declares the table: each name with the type that the library's header gives it.
@@ -77,6 +87,8 @@ functions! { Rados of "librados.so.2" in the package "librados2"
         rados_cluster_fsid: fn(Handle, *mut c_char, usize) -> c_int;
         rados_ioctx_create: fn(Handle, *const c_char, *mut Handle) -> c_int;
         rados_ioctx_destroy: fn(Handle);
+        rados_lock_exclusive: fn(Handle, *const c_char, *const c_char, *const c_char, *const c_char, *mut timeval, u8) -> c_int;
+        rados_unlock: fn(Handle, *const c_char, *const c_char, *const c_char) -> c_int;
     }
     optional {
         rados_set_pool_full_try: fn(Handle);
@@ -94,8 +106,13 @@ functions! { Rbd of "librbd.so.1" in the package "librbd1"
         rbd_clone3: fn(Handle, *const c_char, *const c_char, Handle, *const c_char, Handle) -> c_int;
         rbd_remove: fn(Handle, *const c_char) -> c_int;
         rbd_trash_move: fn(Handle, *const c_char, u64) -> c_int;
+        rbd_trash_list: fn(Handle, *mut Trashed, *mut usize) -> c_int;
+        rbd_trash_list_cleanup: fn(*mut Trashed, usize);
+        rbd_trash_remove: fn(Handle, *const c_char, bool) -> c_int;
         rbd_open: fn(Handle, *const c_char, *mut Handle, *const c_char) -> c_int;
         rbd_open_read_only: fn(Handle, *const c_char, *mut Handle, *const c_char) -> c_int;
+        rbd_open_by_id: fn(Handle, *const c_char, *mut Handle, *const c_char) -> c_int;
+        rbd_open_by_id_read_only: fn(Handle, *const c_char, *mut Handle, *const c_char) -> c_int;
         rbd_close: fn(Handle) -> c_int;
         rbd_get_id: fn(Handle, *mut c_char, usize) -> c_int;
         rbd_get_size: fn(Handle, *mut u64) -> c_int;

@@ -8,8 +8,11 @@
 mod cluster;
 mod image;
 mod library;
+mod list;
+mod lock;
 mod pool;
 mod request;
+mod trash;
 mod uses;
 
 pub use cluster::{Access, Cluster, Refused};

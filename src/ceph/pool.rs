@@ -12,7 +12,7 @@ use super::{Handle, Result, c_text, check};
 /// A pool of a connected cluster.
 pub struct ImagePool {
     pub(super) cluster: Arc<Cluster>,
-    handle: Handle,
+    pub(super) handle: Handle,
 }
 
 // SAFETY: librados locks its handles itself; they may be used from any thread.
@@ -81,7 +81,7 @@ impl ImagePool {
         &self.cluster
     }
 
-    fn rbd(&self) -> &'static Rbd {
+    pub(super) fn rbd(&self) -> &'static Rbd {
         &self.cluster.library.rbd
     }
 
@@ -118,18 +118,11 @@ impl ImagePool {
         Ok(())
     }
 
-    /// Removes an image; ENOTEMPTY when it has snapshots, EBUSY when somebody has it open for writing.
+    /// Removes an image; ENOTEMPTY when it has snapshots.
     pub fn remove(&self, name: &str) -> Result<()> {
         let name = c_text(name)?;
         // SAFETY: the context is open, the name a C string.
         check(unsafe { (self.rbd().rbd_remove)(self.handle, name.as_ptr()) }).map(|_| ())
-    }
-
-    /// Moves an image out of sight, from where nothing but a purge removes it.
-    pub fn move_to_trash(&self, name: &str) -> Result<()> {
-        let name = c_text(name)?;
-        // SAFETY: the context is open, the name a C string.
-        check(unsafe { (self.rbd().rbd_trash_move)(self.handle, name.as_ptr(), 0) }).map(|_| ())
     }
 
     /// Opens an image, or a snapshot of it, for reading; ENOENT when either is not there.
@@ -140,6 +133,16 @@ impl ImagePool {
     /// Opens an image for writing, which everybody can see.
     pub fn open_for_writing(&self, name: &str) -> Result<Arc<Image>> {
         self.open_by(self.rbd().rbd_open, name, None)
+    }
+
+    /// Opens an image that may be in the trash.
+    pub fn open_id(&self, id: &str) -> Result<Arc<Image>> {
+        self.open_by(self.rbd().rbd_open_by_id_read_only, id, None)
+    }
+
+    /// The same for writing.
+    pub fn open_id_for_writing(&self, id: &str) -> Result<Arc<Image>> {
+        self.open_by(self.rbd().rbd_open_by_id, id, None)
     }
 
     fn open_by(&self, open: OpenImage, name: &str, snapshot: Option<&str>) -> Result<Arc<Image>> {

@@ -9,7 +9,7 @@ use super::connections::Connection;
 use super::errors::{self, Purpose, failed};
 use super::location::Place;
 use super::options::Settings;
-use super::staging::is_unfinished;
+use super::marks::is_marked;
 use crate::ceph::{Image, ImagePool};
 use crate::error::{Error, Kind, Result};
 use crate::location::shorten;
@@ -108,8 +108,8 @@ impl Backend {
         let failed = |errno| failed("open", &place.image, Purpose::Reading, errno);
         let image = OpenImage { image: image.map_err(failed)?, runtime: self.runtime.clone() };
         // An image has its snapshot only when it is whole, or nearly so.
-        if place.snapshot().is_none() && is_unfinished(&image).map_err(failed)? {
-            let message = format!("RBD image {:?} is not finished: it is being added", shorten(&place.image));
+        if place.snapshot().is_none() && is_marked(&image).map_err(failed)? {
+            let message = format!("RBD image {:?} is not whole: it is being added or deleted", shorten(&place.image));
             return Err(Error::new(Kind::NotFound, message));
         }
         Ok(image)

@@ -22,6 +22,7 @@ pub fn failed(doing: &str, image: &str, purpose: Purpose, errno: Errno) -> Error
         Errno::ENOSPC => (Kind::StorageFull, "the pool is full"),
         Errno::EDQUOT => (Kind::StorageFull, "the pool's quota is used up"),
         Errno::EBUSY => (Kind::InUse, "somebody else uses it"),
+        Errno::ESTALE => (Kind::InUse, "somebody else has changed it meanwhile"),
         Errno::EACCES | Errno::EPERM if purpose == Purpose::Writing => (Kind::WriteDenied, "the Ceph user may not"),
         // What librbd says of an image whose exclusive lock it does not get.
         Errno::EROFS => (Kind::InUse, "another client has locked it for writing"),
@@ -94,6 +95,7 @@ mod tests {
             (Errno::ENOSPC, Writing, Kind::StorageFull),
             (Errno::EDQUOT, Writing, Kind::StorageFull),
             (Errno::EBUSY, Writing, Kind::InUse),
+            (Errno::ESTALE, Writing, Kind::InUse),
             (Errno::EPERM, Reading, Kind::Forbidden),
             (Errno::EPERM, Writing, Kind::WriteDenied),
             (Errno::EROFS, Writing, Kind::InUse),

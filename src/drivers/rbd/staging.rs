@@ -4,49 +4,55 @@
 //! What a killed process left is marked and, once the cluster has noticed, watched by nobody.
 
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use nix::errno::Errno;
 
 use super::errors::{Purpose, failed};
 use super::location::SNAPSHOT;
+use super::marks::{is_marked, is_marked_as_adding, mark_as_adding, unmark};
+use super::name_lock::NameLock;
+use super::retirement::{Disposed, dispose, retire, sweep};
 use crate::ceph::{self, Image, ImagePool};
 use crate::error::{Error, Kind, Result};
 use crate::location::shorten;
-
-/// The key of an image's metadata that marks it while it is written.
-const MARK: &str = "glance_store.adding";
 
 /// An image that is not finished.
 pub struct Staged {
     pool: ImagePool,
     name: String,
     image: Arc<Image>,
+    /// The image's own: the name may lead to another's by now.
+    id: String,
 }
 
+/// Makes an image, or fails with EEXIST where there is one of that name.
+type Create<'a> = &'a dyn Fn(&ImagePool, &str) -> ceph::Result<()>;
+
 impl Staged {
-    /// Makes an image by `create`, which fails with EEXIST where there is one of that name.
     pub fn begin(
         pool: ImagePool,
         name: &str,
         create: impl Fn(&ImagePool, &str) -> ceph::Result<()>,
     ) -> Result<Self> {
         let failed = |doing, errno| failed(doing, name, Purpose::Writing, errno);
-        match create(&pool, name) {
-            Err(Errno::EEXIST) => {
-                check_is_leftover(&pool, name)?;
-                erase(&pool, name).map_err(|errno| failed("remove what is left of an interrupted", errno))?;
-                create(&pool, name)
-            }
-            created => created,
+        let lock = NameLock::take(&pool, name).map_err(|errno| failed("lock", errno))?;
+        let is_clean = pool.trashed(name).is_ok_and(|ids| ids.is_empty());
+        if !is_clean {
+            finish_move(&pool, name);
         }
-        .map_err(|errno| failed("create", errno))?;
-        match open_marked(&pool, name) {
-            Ok(image) => Ok(Staged { pool, name: name.to_owned(), image }),
-            Err(errno) => {
-                let _ = erase(&pool, name);
-                Err(failed("open", errno))
-            }
+        let is_first = make(&pool, &lock, name, &create)?;
+        let opened = open_marked(&pool, &lock, name);
+        if opened.is_err() && lock.renew().is_ok() {
+            let _ = retire(&pool, &lock, name, SNAPSHOT);
         }
+        drop(lock);
+        if !is_clean || !is_first || opened.is_err() {
+            sweep(&pool, name);
+        }
+        let (image, id) = opened.map_err(|errno| failed("open", errno))?;
+        Ok(Staged { pool, name: name.to_owned(), image, id })
     }
 
     pub fn image(&self) -> &Arc<Image> {
@@ -70,15 +76,51 @@ impl Staged {
 
     /// Makes it an image like others.
     pub fn publish(&self) -> Result<()> {
-        self.image.remove_metadata(MARK).map_err(|errno| self.failed("finish", errno))?;
-        self.image.close();
+        let failed = |errno| self.failed("finish", errno);
+        let lock = NameLock::take(&self.pool, &self.name).map_err(failed)?;
+        if !is_marked_as_adding(&self.image).or_else(none_is_false).map_err(failed)? {
+            return Err(self.lost());
+        }
+        unmark(&self.image).map_err(failed)?;
+        match lock.release() {
+            // Who had the lock meanwhile may have found the mark.
+            Err(Errno::ESTALE) if !self.has_name().map_err(failed)? => return Err(self.lost()),
+            // It ends by itself.
+            _ => self.image.close(),
+        }
         Ok(())
     }
 
-    /// Removes the image.
+    /// Removes the image, unless another add or a delete has taken it for what a killed process left.
     pub fn discard(&self) -> Result<()> {
+        let failed = |errno| self.failed("remove", errno);
         self.image.close();
-        erase(&self.pool, &self.name).map_err(|errno| self.failed("remove", errno))
+        let lock = NameLock::take(&self.pool, &self.name).map_err(failed)?;
+        if self.has_name().map_err(failed)? {
+            retire(&self.pool, &lock, &self.name, SNAPSHOT)?;
+        }
+        drop(lock);
+        match dispose(&self.pool, &self.id, SNAPSHOT).map_err(failed)? {
+            Disposed::Removed => Ok(()),
+            Disposed::Kept | Disposed::InUse => Err(failed(Errno::EBUSY)),
+        }
+    }
+
+    /// Whether the name leads to this image.
+    fn has_name(&self) -> ceph::Result<bool> {
+        match self.pool.open(&self.name, None) {
+            Ok(image) => Ok(image.id()?.as_ref() == Some(&self.id)),
+            Err(Errno::ENOENT) => Ok(false),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    fn lost(&self) -> Error {
+        let name = shorten(&self.name);
+        let message = format!(
+            "RBD image {name:?} was taken for what a killed process left: its add had no connection for too long"
+        );
+        Error::from_os(Kind::Unavailable, message, &Errno::ESTALE.into())
     }
 
     fn failed(&self, doing: &str, errno: Errno) -> Error {
@@ -86,52 +128,73 @@ impl Staged {
     }
 }
 
-/// Whether the image is being written, or was, by who was killed.
-pub fn is_unfinished(image: &Image) -> ceph::Result<bool> {
-    image.has_metadata(MARK)
+fn none_is_false(errno: Errno) -> ceph::Result<bool> {
+    if errno == Errno::ENOENT { Ok(false) } else { Err(errno) }
 }
 
-fn open_marked(pool: &ImagePool, name: &str) -> ceph::Result<Arc<Image>> {
-    let image = pool.open_for_writing(name)?;
-    image.set_metadata(MARK, "")?;
-    Ok(image)
+/// Makes an image in the place of one that a killed process left, if so; tells whether there was nothing.
+fn make(pool: &ImagePool, lock: &NameLock, name: &str, create: Create) -> Result<bool> {
+    /// How long others, who know nothing of the lock, need to make an image or to remove one.
+    const TRIES: u32 = 20;
+    const PAUSE: Duration = Duration::from_millis(100);
+
+    let failed = |doing, errno| failed(doing, name, Purpose::Writing, errno);
+    for tried in 0..TRIES {
+        match create(pool, name) {
+            Ok(()) => return Ok(tried == 0),
+            Err(Errno::EEXIST) => {}
+            Err(errno) => return Err(failed("create", errno)),
+        }
+        match check_is_leftover(pool, name) {
+            Ok(()) => drop(retire(pool, lock, name, SNAPSHOT)?),
+            Err(error) if error.errno() == Errno::ENOENT as i32 => thread::sleep(PAUSE),
+            Err(error) => return Err(error),
+        }
+    }
+    remove_half(pool, name).map_err(|errno| failed("remove what is left of an interrupted", errno))?;
+    create(pool, name).map_err(|errno| failed("create", errno)).map(|()| false)
 }
 
 /// Fails when the image of that name is a finished one, or somebody writes it.
 fn check_is_leftover(pool: &ImagePool, name: &str) -> Result<()> {
+    let failed = |doing, errno| failed(doing, name, Purpose::Writing, errno);
     let look = || {
         let image = pool.open(name, None)?;
-        Ok((is_unfinished(&image)?, image.watchers()?))
+        Ok((is_marked(&image)?, image.watchers()?))
     };
-    match look() {
-        Ok((false, _)) => Err(failed("create", name, Purpose::Writing, Errno::EEXIST)),
-        Ok((true, watchers)) if watchers.is_empty() => Ok(()),
-        Ok((true, watchers)) => {
+    match look().map_err(|errno| failed("look for", errno))? {
+        (false, _) => Err(failed("create", Errno::EEXIST)),
+        (true, watchers) if watchers.is_empty() => Ok(()),
+        (true, watchers) => {
             let (name, who) = (shorten(name), watchers.join(", "));
             let message = format!(
                 "RBD image {name:?} is being added by {who}; one that was killed is forgotten after half a minute"
             );
             Err(Error::from_os(Kind::Duplicate, message, &Errno::EEXIST.into()))
         }
-        // Whoever made it has removed it by now.
-        Err(Errno::ENOENT) => Ok(()),
-        Err(errno) => Err(failed("look for", name, Purpose::Writing, errno)),
     }
 }
 
-/// Removes an image with the snapshot that it may have.
-fn erase(pool: &ImagePool, name: &str) -> ceph::Result<()> {
-    match pool.remove(name) {
-        Err(Errno::ENOENT) => return Ok(()),
-        Err(Errno::ENOTEMPTY) => {}
-        removed => return removed,
-    }
+fn open_marked(pool: &ImagePool, lock: &NameLock, name: &str) -> ceph::Result<(Arc<Image>, String)> {
     let image = pool.open_for_writing(name)?;
-    let unprotected = image.unprotect_snapshot(SNAPSHOT);
-    if !matches!(unprotected, Err(Errno::EINVAL | Errno::ENOENT)) {
-        unprotected?;
+    let id = image.id()?.ok_or(Errno::EOPNOTSUPP)?;
+    // Else it may be another's by now.
+    lock.renew()?;
+    mark_as_adding(&image)?;
+    Ok((image, id))
+}
+
+/// Brings to its end what was killed halfway to the trash.
+fn finish_move(pool: &ImagePool, name: &str) {
+    if let Err(Errno::ENOENT) = pool.open(name, None) {
+        let _ = pool.move_to_trash(name);
     }
-    image.remove_snapshot(SNAPSHOT)?;
-    image.close();
-    pool.remove(name)
+}
+
+/// Removes what has a name and is no image: who made it, or moved it to the trash, was killed.
+fn remove_half(pool: &ImagePool, name: &str) -> ceph::Result<()> {
+    match pool.move_to_trash(name) {
+        Err(Errno::ENOENT) => pool.remove(name),
+        moved => moved,
+    }
 }
