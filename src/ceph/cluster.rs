@@ -138,6 +138,23 @@ impl Cluster {
         Some(unsafe { CStr::from_ptr(text.as_ptr()) }.to_string_lossy().into_owned())
     }
 
+    /// Sees to it that nothing comes any more from a client that lost its connection, whatever it has sent.
+    pub fn lock_out(&self, client: &str) -> Result<()> {
+        let rados = &self.library.rados;
+        let (Some(lock_out), Some(wait)) =
+            (rados.rados_blocklist_add.or(rados.rados_blacklist_add), rados.rados_wait_for_latest_osdmap)
+        else {
+            return Err(Errno::EOPNOTSUPP);
+        };
+        let client = c_text(client)?;
+        // SAFETY: the cluster is connected, the client is a C string and only read; 0 is the usual hour.
+        check(unsafe { lock_out(self.handle, client.as_ptr().cast_mut(), 0) })?;
+        // What is sent from here on tells the OSDs of it.
+        // SAFETY: the cluster is connected.
+        check(unsafe { wait(self.handle) })?;
+        Ok(())
+    }
+
     /// The pool of that name; ENOENT when there is none.
     pub fn pool(self: &Arc<Self>, name: &str) -> Result<ImagePool> {
         let name = c_text(name)?;

@@ -94,6 +94,10 @@ functions! { Rados of "librados.so.2" in the package "librados2"
         rados_set_pool_full_try: fn(Handle);
         _Z19ceph_version_to_strv: fn() -> *const c_char;
         rados_set_osdmap_full_try: fn(Handle);
+        // The second has the name of before Ceph 16.
+        rados_blocklist_add: fn(Handle, *mut c_char, u32) -> c_int;
+        rados_blacklist_add: fn(Handle, *mut c_char, u32) -> c_int;
+        rados_wait_for_latest_osdmap: fn(Handle) -> c_int;
     }
 }
 

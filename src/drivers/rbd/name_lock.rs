@@ -18,7 +18,7 @@ const OBJECT: &str = "rbd_directory";
 const LOCKS: u32 = 16;
 
 /// When a lock is free that belongs to who was killed.
-const DURATION: Duration = Duration::from_secs(30);
+const DURATION: Duration = Duration::from_secs(20);
 
 /// How long others may hold it, one after another.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -10,7 +10,7 @@ use nix::errno::Errno;
 
 use super::errors::{Purpose, failed};
 use super::location::SNAPSHOT;
-use super::marks::{is_marked, mark_as_removing, unmark};
+use super::marks::{adder_of, is_marked, mark_as_removing, mark_of, unmark};
 use super::name_lock::NameLock;
 use crate::ceph::{self, Image, ImagePool};
 use crate::error::{Error, Kind, Result};
@@ -35,7 +35,10 @@ pub fn retire(pool: &ImagePool, lock: &NameLock, name: &str, snapshot: &str) -> 
         let removed = remove_at_once(pool, name, &image, snapshot);
         return removed.map(|()| None).map_err(|errno| failed("delete", errno));
     };
-    let was_marked = is_marked(&image).map_err(|errno| failed("delete", errno))?;
+    let mark = mark_of(&image).map_err(|errno| failed("delete", errno))?;
+    if let Some(adder) = mark.as_deref().and_then(adder_of) {
+        fence(pool, &image, adder);
+    }
     let was_protected = match image.unprotect_snapshot(snapshot) {
         Ok(()) => true,
         // Not protected, or not there at all.
@@ -51,7 +54,7 @@ pub fn retire(pool: &ImagePool, lock: &NameLock, name: &str, snapshot: &str) -> 
     drop(image);
     moved.map(|()| Some(id.clone())).map_err(|errno| {
         if let Ok(image) = pool.open_id_for_writing(&id) {
-            let _ = if was_marked { Ok(()) } else { unmark(&image) };
+            let _ = mark.map_or_else(|| unmark(&image), |_| Ok(()));
             let _ = if was_protected { image.protect_snapshot(snapshot) } else { Ok(()) };
         }
         match errno {
@@ -59,6 +62,24 @@ pub fn retire(pool: &ImagePool, lock: &NameLock, name: &str, snapshot: &str) -> 
             errno => failed("move to the trash", errno),
         }
     })
+}
+
+fn remove_at_once(pool: &ImagePool, name: &str, image: &Image, snapshot: &str) -> ceph::Result<()> {
+    match image.remove_snapshot(snapshot) {
+        Ok(()) | Err(Errno::ENOENT) => {}
+        Err(errno) => return Err(errno),
+    }
+    image.close();
+    pool.remove(name)
+}
+
+/// Makes an adder that lost its watch, but may be alive, unable to write what would stay for ever.  Where the user
+/// may not do that it can only be hoped that it is dead.
+fn fence(pool: &ImagePool, image: &Image, adder: &str) {
+    let is_own = |watchers: Vec<String>| watchers.iter().any(|watcher| watcher == adder);
+    if !image.watchers().is_ok_and(is_own) {
+        let _ = pool.cluster().lock_out(adder);
+    }
 }
 
 pub fn in_use(name: &str, reason: &str) -> Error {

@@ -11,7 +11,7 @@ use nix::errno::Errno;
 
 use super::errors::{Purpose, failed};
 use super::location::SNAPSHOT;
-use super::marks::{is_marked, is_marked_as_adding, mark_as_adding, unmark};
+use super::marks::{is_marked, mark_as_adding, mark_of, unmark};
 use super::name_lock::NameLock;
 use super::retirement::{Disposed, dispose, retire, sweep};
 use crate::ceph::{self, Image, ImagePool};
@@ -25,6 +25,8 @@ pub struct Staged {
     image: Arc<Image>,
     /// The image's own: the name may lead to another's by now.
     id: String,
+    /// Its mark, as long as nobody else has laid hands on it.
+    mark: String,
 }
 
 /// Makes an image, or fails with EEXIST where there is one of that name.
@@ -51,8 +53,8 @@ impl Staged {
         if !is_clean || !is_first || opened.is_err() {
             sweep(&pool, name);
         }
-        let (image, id) = opened.map_err(|errno| failed("open", errno))?;
-        Ok(Staged { pool, name: name.to_owned(), image, id })
+        let (image, id, mark) = opened.map_err(|errno| failed("open", errno))?;
+        Ok(Staged { pool, name: name.to_owned(), image, id, mark })
     }
 
     pub fn image(&self) -> &Arc<Image> {
@@ -78,8 +80,10 @@ impl Staged {
     pub fn publish(&self) -> Result<()> {
         let failed = |errno| self.failed("finish", errno);
         let lock = NameLock::take(&self.pool, &self.name).map_err(failed)?;
-        if !is_marked_as_adding(&self.image).or_else(none_is_false).map_err(failed)? {
-            return Err(self.lost());
+        match mark_of(&self.image) {
+            Ok(mark) if mark.as_deref() == Some(&self.mark) => {}
+            Ok(_) | Err(Errno::ENOENT) => return Err(self.lost()),
+            Err(errno) => return Err(failed(errno)),
         }
         unmark(&self.image).map_err(failed)?;
         match lock.release() {
@@ -128,10 +132,6 @@ impl Staged {
     }
 }
 
-fn none_is_false(errno: Errno) -> ceph::Result<bool> {
-    if errno == Errno::ENOENT { Ok(false) } else { Err(errno) }
-}
-
 /// Makes an image in the place of one that a killed process left, if so; tells whether there was nothing.
 fn make(pool: &ImagePool, lock: &NameLock, name: &str, create: Create) -> Result<bool> {
     /// How long others, who know nothing of the lock, need to make an image or to remove one.
@@ -175,13 +175,13 @@ fn check_is_leftover(pool: &ImagePool, name: &str) -> Result<()> {
     }
 }
 
-fn open_marked(pool: &ImagePool, lock: &NameLock, name: &str) -> ceph::Result<(Arc<Image>, String)> {
+fn open_marked(pool: &ImagePool, lock: &NameLock, name: &str) -> ceph::Result<(Arc<Image>, String, String)> {
     let image = pool.open_for_writing(name)?;
     let id = image.id()?.ok_or(Errno::EOPNOTSUPP)?;
     // Else it may be another's by now.
     lock.renew()?;
-    mark_as_adding(&image)?;
-    Ok((image, id))
+    let mark = mark_as_adding(&image)?;
+    Ok((image, id, mark))
 }
 
 /// Brings to its end what was killed halfway to the trash.
