@@ -114,8 +114,10 @@ pub fn dispose(pool: &ImagePool, id: &str, snapshot: &str) -> ceph::Result<Dispo
         Ok(()) | Err(Errno::ENOENT) => Ok(Disposed::Removed),
         Err(Errno::ENOTEMPTY | Errno::ECHILD) => {
             // Whoever restores it has an image like others.
-            unmark(&*pool.open_id_for_writing(id)?)?;
-            Ok(Disposed::Kept)
+            match unmark(&*pool.open_id_for_writing(id)?) {
+                Ok(()) | Err(Errno::ENOENT) => Ok(Disposed::Kept),
+                Err(errno) => Err(errno),
+            }
         }
         Err(Errno::EBUSY) => Ok(Disposed::InUse),
         Err(errno) => Err(errno),

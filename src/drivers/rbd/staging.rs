@@ -145,8 +145,8 @@ fn make(pool: &ImagePool, lock: &NameLock, name: &str, create: Create) -> Result
             Err(Errno::EEXIST) => {}
             Err(errno) => return Err(failed("create", errno)),
         }
-        match check_is_leftover(pool, name) {
-            Ok(()) => drop(retire(pool, lock, name, SNAPSHOT)?),
+        match check_is_leftover(pool, name).and_then(|()| retire(pool, lock, name, SNAPSHOT)) {
+            Ok(_) => {}
             Err(error) if error.errno() == Errno::ENOENT as i32 => thread::sleep(PAUSE),
             Err(error) => return Err(error),
         }
