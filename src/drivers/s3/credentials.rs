@@ -43,17 +43,21 @@ impl Credentials {
         self.now.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Looks for other keys after a refusal.  True: there are some.
-    pub async fn renew(&self) -> bool {
+    /// Looks for other keys after a refusal of a request, of which `is_signed_by` tells whether some keys have
+    /// signed it.  True: there are others, which another request may have found already.
+    pub async fn renew(&self, is_signed_by: impl Fn(&Keys) -> bool) -> bool {
         if !matches!(self.source, KeySource::Profile { .. }) {
             return false;
+        }
+        if !is_signed_by(&self.now()) {
+            return true;
         }
         let source = self.source.clone();
         let Ok(Ok(fresh)) = tokio::task::spawn_blocking(move || source.keys()).await else {
             return false;
         };
         let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
-        let are_others = !fresh.are(&now);
+        let are_others = !fresh.are(&now) || !is_signed_by(&now);
         *now = fresh;
         are_others
     }
@@ -190,9 +194,11 @@ mod tests {
         assert!(error.message().contains("AWS_SECRET_ACCESS_KEY"), "{error}");
     }
 
-    fn renewed(credentials: &Arc<Credentials>) -> bool {
-        let credentials = credentials.clone();
-        Runtime::shared().run(&Operation::default(), async move { Ok(credentials.renew().await) }).unwrap()
+    /// After a request that these keys have signed was refused.
+    fn renewed(credentials: &Arc<Credentials>, signed_by: &Keys) -> bool {
+        let (credentials, signed_by) = (credentials.clone(), signed_by.clone());
+        let renew = async move { Ok(credentials.renew(|keys| keys.are(&signed_by)).await) };
+        Runtime::shared().run(&Operation::default(), renew).unwrap()
     }
 
     #[test]
@@ -206,17 +212,20 @@ mod tests {
         let source = KeySource::Profile { path: path.clone(), name: "default".into() };
         write("A", "1");
         let credentials = Arc::new(Credentials::of(&source).unwrap());
-        assert!(!renewed(&credentials), "they are the same");
+        assert!(!renewed(&credentials, &credentials.now()), "they are the same");
         for (access, token) in [("A", "2"), ("B", "2"), ("B", "")] {
             write(access, token);
+            let refused = credentials.now();
             assert_ne!(exposed(&credentials.now()), (access, "s", Some(token).filter(|token| !token.is_empty())));
-            assert!(renewed(&credentials) && !renewed(&credentials), "{access} {token}");
+            assert!(renewed(&credentials, &refused), "{access} {token}");
+            assert!(renewed(&credentials, &refused), "another request with the same keys");
+            assert!(!renewed(&credentials, &credentials.now()), "{access} {token}");
             assert_eq!(exposed(&credentials.now()), (access, "s", Some(token).filter(|token| !token.is_empty())));
         }
         std::fs::remove_file(&path).unwrap();
-        assert!(!renewed(&credentials));
+        assert!(!renewed(&credentials, &credentials.now()));
         assert_eq!(exposed(&credentials.now()).0, "B");
         let given = Arc::new(Credentials::of(&KeySource::Given(credentials.now())).unwrap());
-        assert!(!renewed(&given));
+        assert!(!renewed(&given, &given.now()));
     }
 }

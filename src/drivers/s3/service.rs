@@ -9,7 +9,7 @@ use http::header::ETAG;
 use super::checksum::Checksum;
 use super::errors::{Asked, Failure, LONGEST_ANSWER, Refusal, not_understood, text_of};
 use super::signer::Signer;
-use super::whereabouts::Whereabouts;
+use super::whereabouts::{Place, Whereabouts};
 use super::xml::Element;
 use crate::error::Result;
 use crate::http::{Client, Image, Request, Response, Retries, Target};
@@ -62,6 +62,7 @@ impl Service {
         let request = request.unredirected();
         let mut moves = 0;
         loop {
+            let asked = self.whereabouts.place();
             let response = self.client.send(&self.target(key, query)?, request.clone()).await?;
             if (200..300).contains(&response.status) {
                 return Ok(response);
@@ -71,7 +72,8 @@ impl Service {
                 return Err(refusal.into());
             }
             moves += 1;
-            if !self.whereabouts.learn(&refusal, &self.bucket) && !self.inquire(&request, &refusal).await {
+            let has_learnt = self.whereabouts.learn(&refusal, &asked, &self.bucket);
+            if !has_learnt && !self.inquire(&request, &refusal, &asked).await {
                 return Err(refusal.into());
             }
         }
@@ -95,7 +97,7 @@ impl Service {
     }
 
     /// Answers to `HEAD` cannot say what is wrong; asks again in a way that can.
-    async fn inquire(&self, request: &Request, refusal: &Refusal) -> bool {
+    async fn inquire(&self, request: &Request, refusal: &Refusal, asked: &Place) -> bool {
         if request.method != Method::HEAD || !matches!(refusal.status, 301 | 400) {
             return false;
         }
@@ -104,7 +106,7 @@ impl Service {
         };
         match self.client.send(&target, Request::get().unredirected()).await {
             Ok(response) if response.status >= 300 => {
-                self.whereabouts.learn(&Refusal::read(response).await, &self.bucket)
+                self.whereabouts.learn(&Refusal::read(response).await, asked, &self.bucket)
             }
             _ => false,
         }

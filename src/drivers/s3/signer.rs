@@ -6,22 +6,19 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::Method;
-use http::header::{AUTHORIZATION, DATE, HeaderName, HeaderValue};
+use http::header::{AUTHORIZATION, DATE, HeaderMap, HeaderName, HeaderValue};
 use sha2::{Digest, Sha256};
 
-use super::credentials::Credentials;
-#[cfg(test)]
-use super::credentials::{KeySource, Keys};
-#[cfg(test)]
-use super::endpoint::{Addressing, Endpoint};
-use super::errors::Refusal;
 use super::chunks::framing;
-use super::signing::{CHUNKED, UNSIGNED, Unsigned, authorization};
+use super::credentials::{Credentials, Keys};
+use super::errors::Refusal;
+use super::signing::{CHUNKED, UNSIGNED, Unsigned, access_key, authorization};
 use super::time::Timestamp;
 use super::whereabouts::Whereabouts;
 use crate::error::{Error, Kind, Result};
 use crate::hash::Hex;
 use crate::http::{Authorizer, BoxFuture, Request, Response, Scheme, Url};
+use crate::secret::Secret;
 
 const PAYLOAD_HASH: HeaderName = HeaderName::from_static("x-amz-content-sha256");
 const TIME: HeaderName = HeaderName::from_static("x-amz-date");
@@ -52,15 +49,14 @@ impl Clock {
         there.unwrap_or(now)
     }
 
-    /// Takes over the server's time if it is far from what was assumed.
-    fn adjust(&self, date: &str) -> bool {
-        let Ok(there) = httpdate::parse_http_date(date) else {
+    /// Takes over the server's time if it is far from the one that a refused request was signed with.
+    fn adjust(&self, date: &str, signed: &str) -> bool {
+        let (Ok(there), Some(signed)) = (httpdate::parse_http_date(date), Timestamp::parse(signed)) else {
             return false;
         };
-        let ahead = seconds_between(SystemTime::now(), there);
-        let is_far = (ahead - self.0.load(Ordering::Relaxed)).abs() > TOLERATED_SKEW;
+        let is_far = seconds_between(signed, there).abs() > TOLERATED_SKEW;
         if is_far {
-            self.0.store(ahead, Ordering::Relaxed);
+            self.0.store(seconds_between(SystemTime::now(), there), Ordering::Relaxed);
         }
         is_far
     }
@@ -144,16 +140,30 @@ impl Authorizer for Signer {
     }
 
     fn renew<'a>(&'a self, refusal: &'a Response) -> BoxFuture<'a, Result<bool>> {
-        let date = refusal.headers.get(DATE).and_then(|date| date.to_str().ok());
+        // What was learnt since the request was sent, from the refusal of another one, is new to it as well.
+        let sent = &refusal.sent.headers;
         let is_about_time = matches!(refusal.status, 400 | 403);
-        let is_adjusted = is_about_time && date.is_some_and(|date| self.clock.adjust(date));
+        let times = is_about_time.then(|| Some((text_in(&refusal.headers, &DATE)?, text_in(sent, &TIME)?)));
+        let is_adjusted = times.flatten().is_some_and(|(date, signed)| self.clock.adjust(date, signed));
         let is_about_keys = matches!(refusal.status, 400 | 401 | 403);
-        Box::pin(async move { Ok(is_adjusted || (is_about_keys && self.credentials.renew().await)) })
+        let renewed = self.credentials.renew(|keys| is_signed_by(sent, keys));
+        Box::pin(async move { Ok(is_adjusted || (is_about_keys && renewed.await)) })
     }
 
     fn explain<'a>(&'a self, refusal: Response) -> BoxFuture<'a, Error> {
         Box::pin(async move { Refusal::read(refusal).await.error() })
     }
+}
+
+/// Whether a request that was sent with these headers has been signed by these keys.
+fn is_signed_by(sent: &HeaderMap, keys: &Keys) -> bool {
+    let signer = text_in(sent, &AUTHORIZATION).and_then(access_key);
+    let token = keys.token.as_ref().map(Secret::expose);
+    signer == Some(keys.access.expose()) && text_in(sent, &TOKEN) == token
+}
+
+fn text_in<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
 }
 
 /// The SHA-256 of all chunks together, in hex.
@@ -184,10 +194,11 @@ fn secret_header(value: &str) -> Result<HeaderValue> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::credentials::KeySource;
+    use super::super::endpoint::{Addressing, Endpoint};
     use super::*;
-    use crate::tests::Random;
     use crate::http::Payload;
-    use crate::secret::Secret;
+    use crate::tests::Random;
 
     const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
@@ -238,6 +249,22 @@ mod tests {
     }
 
     #[test]
+    fn it_is_known_who_signed_a_request() {
+        let keys = |access: &str, token: Option<&str>| Keys {
+            access: Secret::new(access),
+            secret: Secret::new("S"),
+            token: token.map(Secret::new),
+        };
+        let known = [("A", None), ("A", Some("tok")), ("A", Some("kot")), ("B/us", None), ("B", None)];
+        for (access, token) in known {
+            let request = signed(&signer(access, token, PayloadSigning::Always), Scheme::Http, Request::get());
+            let signers = known.iter().filter(|(access, token)| is_signed_by(&request.headers, &keys(access, *token)));
+            assert_eq!(signers.collect::<Vec<_>>(), [&(access, token)]);
+        }
+        assert!(!is_signed_by(&HeaderMap::new(), &keys("A", None)));
+    }
+
+    #[test]
     fn the_clock_is_set_right_once() {
         let clock = Clock::default();
         let ours = SystemTime::now();
@@ -245,9 +272,16 @@ mod tests {
             let offset = Duration::from_secs(ahead.unsigned_abs());
             httpdate::fmt_http_date(if ahead < 0 { ours - offset } else { ours + offset })
         };
-        assert!(!clock.adjust("yesterday") && !clock.adjust(&date(60)) && !clock.adjust(&date(-60)));
+        let signed = |clock: &Clock| Timestamp::of(clock.now()).as_str().to_owned();
+        let before = signed(&clock);
+        for date in ["yesterday".to_owned(), date(60), date(-60)] {
+            assert!(!clock.adjust(&date, &before), "{date}");
+        }
+        assert!(!clock.adjust(&date(7200), "today"));
         for ahead in [7200, -86_400 * 400] {
-            assert!(clock.adjust(&date(ahead)) && !clock.adjust(&date(ahead)));
+            assert!(clock.adjust(&date(ahead), &before), "{ahead}");
+            assert!(clock.adjust(&date(ahead), &before), "another request that was signed before");
+            assert!(!clock.adjust(&date(ahead), &signed(&clock)), "{ahead}");
             let off = seconds_between(ours, clock.now()) - ahead;
             assert!(off.abs() < 60, "{off}");
         }
@@ -257,11 +291,12 @@ mod tests {
     fn mutated_dates_set_the_clock_or_do_not() {
         let mut random = Random::new();
         let mut understood = 0;
+        let now = Timestamp::of(SystemTime::now()).as_str().to_owned();
         for _ in 0..20_000 {
             let mut date = b"Tue, 01 Jan 2030 00:00:00 GMT".to_vec();
             random.mutate(&mut date, &["9999", "-1", "Feb", "Sunday", "GMT", "+01:00", ":60", "\0"]);
             let clock = Clock::default();
-            understood += usize::from(clock.adjust(&String::from_utf8_lossy(&date)));
+            understood += usize::from(clock.adjust(&String::from_utf8_lossy(&date), &now));
             let _ = Timestamp::of(clock.now()).as_str();
         }
         assert!((100..19_000).contains(&understood), "{understood}");

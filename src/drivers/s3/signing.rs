@@ -57,6 +57,13 @@ pub fn authorization(request: &Unsigned<'_>, keys: &Keys, region: &str, time: &T
     (value, Signature { key, time: time.as_str().to_owned(), scope, hex })
 }
 
+/// The access key that such a header names.
+pub fn access_key(authorization: &str) -> Option<&str> {
+    let credential = authorization.strip_prefix(ALGORITHM)?.strip_prefix(" Credential=")?;
+    // Behind it are the four parts of the scope; keys may have slashes too.
+    credential.split(", ").next()?.rsplitn(5, '/').nth(4)
+}
+
 impl Signature {
     /// The signature of the chunk that follows what this one signs.
     pub fn next(&self, chunk: &[u8]) -> Signature {
@@ -217,6 +224,7 @@ mod tests {
             let authorization = signature(method, target, headers, payload);
             let credential = "Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request";
             assert_eq!(authorization, format!("{ALGORITHM} {credential}, {expected}"));
+            assert_eq!(access_key(&authorization), Some("AKIAIOSFODNN7EXAMPLE"));
         }
     }
 

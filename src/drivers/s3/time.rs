@@ -17,6 +17,14 @@ impl Timestamp {
         &self.0
     }
 
+    /// The moment that such a text means.
+    pub fn parse(text: &str) -> Option<SystemTime> {
+        let [year, month, day] = [text.get(..4)?, text.get(4..6)?, text.get(6..8)?];
+        let [hour, minute, second] = [text.get(9..11)?, text.get(11..13)?, text.get(13..15)?];
+        let between = [text.get(8..9)?, text.get(15..)?];
+        (between == ["T", "Z"]).then(|| parse_iso(&format!("{year}-{month}-{day}T{hour}:{minute}:{second}Z")))?
+    }
+
     /// `20130524`.
     pub fn day(&self) -> &str {
         self.0.split('T').next().unwrap_or_default()

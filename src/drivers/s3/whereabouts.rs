@@ -2,16 +2,15 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-#[cfg(test)]
-use super::endpoint::Addressing;
 use super::endpoint::Endpoint;
 use super::errors::Refusal;
 
 /// Where requests for a bucket go and which region they are signed for.
 pub struct Whereabouts(Mutex<Place>);
 
-#[derive(Clone)]
-struct Place {
+/// One place where a bucket may be.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Place {
     endpoint: Endpoint,
     region: String,
 }
@@ -19,6 +18,10 @@ struct Place {
 impl Whereabouts {
     pub fn new(endpoint: Endpoint, region: &str) -> Self {
         Whereabouts(Mutex::new(Place { endpoint, region: region.to_owned() }))
+    }
+
+    pub fn place(&self) -> Place {
+        self.lock().clone()
     }
 
     pub fn endpoint(&self) -> Endpoint {
@@ -33,13 +36,18 @@ impl Whereabouts {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes over what a refusal says of the region and the host of `bucket`.  False: nothing new.
-    pub fn learn(&self, refusal: &Refusal, bucket: &str) -> bool {
+    /// Takes over what the refusal of a request, which was sent to `asked`, says of the region and the host of
+    /// `bucket`.  False: it has been where the bucket is for all that is known.
+    pub fn learn(&self, refusal: &Refusal, asked: &Place, bucket: &str) -> bool {
         let is_redirect = matches!(refusal.status, 301 | 302 | 307 | 308);
         if !is_redirect && !matches!(refusal.status, 400 | 403) {
             return false;
         }
         let mut place = self.lock();
+        if *place != *asked {
+            // Another request has learnt it.
+            return true;
+        }
         let region = refusal.region.as_deref().unwrap_or(&place.region).to_owned();
         let is_new_region = region != place.region;
         let by_region = place.endpoint.in_region(&region).filter(|_| is_redirect || is_new_region);
@@ -55,6 +63,7 @@ impl Whereabouts {
 
 #[cfg(test)]
 mod tests {
+    use super::super::endpoint::Addressing;
     use super::*;
     use crate::tests::Random;
 
@@ -66,7 +75,8 @@ mod tests {
         let told = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
         let learnt = refusals.iter().map(|(status, region, host)| {
             let (region, host) = (told(region), told(host));
-            whereabouts.learn(&Refusal { status: *status, region, host, ..Refusal::default() }, "glance")
+            let refusal = Refusal { status: *status, region, host, ..Refusal::default() };
+            whereabouts.learn(&refusal, &whereabouts.place(), "glance")
         });
         (learnt.collect(), whereabouts.endpoint().service(), whereabouts.region())
     }
@@ -82,6 +92,18 @@ mod tests {
             let expected = (learnt.to_vec(), service.to_owned(), region.to_owned());
             assert_eq!(teach(host, refusals), expected, "{refusals:?}");
         }
+    }
+
+    #[test]
+    fn requests_that_were_under_way_learn_it_too() {
+        let endpoint = Endpoint::parse("https://s3.h", Addressing::Auto).unwrap();
+        let whereabouts = Whereabouts::new(endpoint, "us-east-1");
+        let refusal = Refusal { status: 400, region: Some("here".into()), ..Refusal::default() };
+        let before = whereabouts.place();
+        assert!(whereabouts.learn(&refusal, &before, "glance"));
+        assert!(whereabouts.learn(&refusal, &before, "glance"));
+        assert!(!whereabouts.learn(&refusal, &whereabouts.place(), "glance"));
+        assert!(!whereabouts.learn(&Refusal { status: 404, ..Refusal::default() }, &before, "glance"));
     }
 
     #[test]
@@ -115,7 +137,7 @@ mod tests {
             let status = [301, 307, 400, 403][random.below(4)];
             let whereabouts = Whereabouts::new(Endpoint::parse(home, Addressing::Auto).unwrap(), "us-east-1");
             let refusal = Refusal { status, region: Some(region), host: Some(host), ..Refusal::default() };
-            learnt += usize::from(whereabouts.learn(&refusal, "glance"));
+            learnt += usize::from(whereabouts.learn(&refusal, &whereabouts.place(), "glance"));
             let url = whereabouts.endpoint().object_url("glance", "k", &[]).unwrap();
             let (reached, own) = (&url.origin().host, if home.contains("aws") { ".amazonaws.com" } else { "s3.h" });
             assert!(reached.ends_with(own), "{refusal:?} leads to {url}");
