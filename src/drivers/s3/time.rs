@@ -96,6 +96,7 @@ mod tests {
         ] {
             let time = UNIX_EPOCH + Duration::from_secs(seconds);
             assert_eq!(Timestamp::of(time).as_str(), stamp);
+            assert_eq!(Timestamp::parse(stamp), Some(time), "{stamp}");
             assert_eq!(parse_iso(iso), Some(time), "{iso}");
         }
         assert_eq!(Timestamp::of(UNIX_EPOCH - Duration::from_secs(1)).as_str(), "19700101T000000Z");
@@ -122,6 +123,9 @@ mod tests {
             "٢٠١٠-11-10T20:48:33Z",
         ] {
             assert_eq!(parse_iso(text), None, "{text}");
+        }
+        for text in ["", "20130524", "20130524T000000", "20130524T000000ZZ", "20130524 000000Z", "20131324T000000Z"] {
+            assert_eq!(Timestamp::parse(text), None, "{text}");
         }
     }
 }
