@@ -145,7 +145,7 @@ static void kill_aborts(const char *ids[], int count)
 
 static void killed_removals(void)
 {
-    enum { DELETES = 6, ABORTS = 4 };
+    enum { DELETES = 4, ABORTS = 3 };
     const char *ids[DELETES + ABORTS];
     kill_deletes(ids, DELETES);
     kill_aborts(ids + DELETES, ABORTS);

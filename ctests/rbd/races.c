@@ -117,7 +117,7 @@ static void check_nothing_is_left(void)
 
 static void adds(void)
 {
-    for (unsigned i = 0; i < rounds(80); i++) {
+    for (unsigned i = 0; i < rounds(40); i++) {
         check_context("%d adds at once, round %u", WORKERS, i);
         run("added", 0);
         CHECK_INT(1, count_of(GS_OK));
@@ -131,7 +131,7 @@ static void adds(void)
 
 static void deletes(void)
 {
-    for (unsigned i = 0; i < rounds(60); i++) {
+    for (unsigned i = 0; i < rounds(25); i++) {
         check_context("%d deletes at once, round %u", WORKERS, i);
         MUST(OK(add(store, "deleted", data_of(0), LEN, true)));
         run("deleted", WORKERS);
@@ -144,7 +144,7 @@ static void deletes(void)
 
 static void adds_and_a_delete(void)
 {
-    for (unsigned i = 0; i < rounds(60); i++) {
+    for (unsigned i = 0; i < rounds(25); i++) {
         check_context("adds and a delete at once, round %u", i);
         MUST(OK(add(store, "both", data_of(9), LEN, true)));
         run("both", 1);
