@@ -293,7 +293,8 @@ static void copies(void)
         check_context("the source of copies, clones %s", clones ? "wanted" : "not wanted");
         GIVES(clones ? GS_IN_USE : GS_OK, gs_delete(store, uri_of("source"), NULL, ERR));
         if (clones) {
-            CHECK_HAS("images/copy", failure.message);
+            /* Which clones there are, old versions of librbd cannot be asked. */
+            CHECK_HAS(getenv("GS_TEST_OLD_LIBRBD") ? "as by clones" : "images/copy", failure.message);
             check_image(store, uri_of("source"), data, LEN);
         }
         check_image(store, uri_of("copy"), data, LEN);

@@ -239,7 +239,9 @@ fn lock(staged: &Slot) -> MutexGuard<'_, Option<Staged>> {
 /// Removes the image, after whatever is done with it at this time.
 fn give_up(backend: &Arc<Backend>, op: &Operation, staged: &Slot) -> Result<()> {
     let staged = staged.clone();
-    backend.settle(op, move |_| lock(&staged).take().map_or(Ok(()), |staged| staged.discard()))
+    // Without waiting for a connection: where there is none, nothing was made.
+    let discard = move || lock(&staged).take().map_or(Ok(()), |staged| staged.discard());
+    backend.runtime.spawn(op, discard)?.join(op)
 }
 
 /// As the reference makes images: with the features of the configuration, or at least what clones need.
