@@ -145,6 +145,8 @@ static void killed(void)
 {
     const char *id = new_id(), *uri = NULL;
     check_context("a process that is killed");
+    /* Older still, and of another image. */
+    tool("begin %s %s-longer", env("S3_BUCKET"), id);
     faults_clear(faults);
     faults_rule(faults, "PUT *partNumber=3* 1 hold=here at=request");
     pid_t child = fork();
@@ -160,7 +162,6 @@ static void killed(void)
     CHECK_HAS(text("upload %s", id), holdings());
 
     check_context("an add after a process was killed");
-    tool("begin %s %s-longer", env("S3_BUCKET"), id);
     gs_registry *patient = s3_registry(env("S3_URL"), SETTINGS({ NULL, "s3_store_stale_upload_age", "3600" }));
     CHECK(add(default_store(patient), id, data, SMALL, true, &uri) == GS_OK);
     OK(gs_delete(default_store(patient), uri, NULL, ERR));
@@ -172,7 +173,7 @@ static void killed(void)
         CHECK(add(default_store(strict), id, data, SMALL, true, &uri) == GS_OK);
         OK(gs_delete(default_store(strict), uri, NULL, ERR));
     }
-    /* That of another image stays. */
+    /* That of the other image stays. */
     CHECK_HAS(text("upload %s-longer", id), holdings());
     gs_registry_free(strict);
 }
