@@ -47,8 +47,53 @@ static void two_clusters(void)
     }
 }
 
+/* ---- A client that the cluster locks out -------------------------------------------- */
+
+enum { LEN = 8 * MiB };
+
+/* The address of who writes the image. */
+static const char *writer_of(const char *id)
+{
+    return output("glance status images/%s --format json | sed 's/.*\"address\":\"\\([^\"]*\\)\".*/\\1/' | tr -d '\\n'", id);
+}
+
+static void lock_out(const char *address)
+{
+    MUST(succeeds("timeout 60 ceph --conf %s osd blocklist add %s 600", ceph("CEPH_ADMIN_CONF"), address));
+}
+
+static int64_t read_and_lose(void *user, uint8_t *buf, size_t len)
+{
+    struct source *source = user;
+    if (source->at == LEN / 2)
+        lock_out(writer_of("lost"));
+    return source_read(source, buf, len);
+}
+
+/* Nothing of what it was doing stays, and it connects anew. */
+static void locked_out(void)
+{
+    uint8_t      *data = new_data(LEN, RANDOM_DATA);
+    gs_registry  *reg = rbd_registry(NULL);
+    gs_store     *store = default_store(reg);
+    struct source source = { .data = data, .len = LEN, .piece = MiB };
+    gs_image     *image = NULL;
+    const char   *uri = add_bytes(store, "kept", data, LEN), *before = objects();
+    check_context("a client that is locked out in an add");
+    GIVES(GS_UNAVAILABLE, gs_add(store, "lost", LEN, read_and_lose, &source, NULL, &image, ERR));
+    CHECK(image == NULL);
+    gs_image_free(image);
+    CHECK_STR(before, objects());
+    check_image(store, uri, data, LEN);
+    OK(gs_delete(store, uri, NULL, ERR));
+    CHECK_STR("", objects());
+    gs_registry_free(reg);
+    free(data);
+}
+
 int main(void)
 {
+    locked_out();
     two_clusters();
     impatient_calls();
     return check_result();

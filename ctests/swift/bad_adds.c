@@ -213,6 +213,12 @@ static void take_the_name(const char *id)
     put_object(&account, container, id, NULL, "another's", 9);
 }
 
+/* With all segments that begin so, whosever they are. */
+static void finish_first(const char *id)
+{
+    put_object(&account, container, id, text("X-Object-Manifest: %s/%s-\r\n", container, id), NULL, 0);
+}
+
 static void lose_a_segment(const char *id)
 {
     delete_object(&account, container, text("%s-00002", id));
@@ -261,6 +267,13 @@ static void company(const char *manifest)
     struct reply reply = request_ok("GET", object_url(&account, container, id), account.header, NULL, 0);
     CHECK_STR("another's", reply.body);
     reply_free(&reply);
+    delete_object(&account, container, id);
+
+    id = new_id();
+    check_context("another finishes before the manifest is there, %s", manifest);
+    with_another(manifest, id, at_manifest, finish_first, &status);
+    CHECK_STR("GS_DUPLICATE", status_name(status));
+    CHECK_STR(text("%s\n", id), names_in(&account, container));
     delete_object(&account, container, id);
 
     check_context("a segment is lost before the manifest is there, %s", manifest);

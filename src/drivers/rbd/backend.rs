@@ -52,8 +52,19 @@ impl Backend {
         self.connection.wait(op, &self.runtime)?;
         let backend = self.clone();
         self.runtime.spawn(op, move || {
-            work(&backend).inspect_err(|error| backend.connection.notice(error))
+            work(&backend).map_err(|error| backend.noticed(error))
         })
+    }
+
+    /// The same error, which may tell that the connection was lost.
+    pub fn noticed(&self, error: Error) -> Error {
+        self.connection.notice(&error);
+        error
+    }
+
+    /// A read of an open image failed.
+    pub fn failed_read(&self, place: &Place, errno: Errno) -> Error {
+        self.noticed(failed("read", &place.image, Purpose::Reading, errno))
     }
 
     /// The fsid of the store's cluster, where that can be known without asking it.

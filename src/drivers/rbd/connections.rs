@@ -103,12 +103,14 @@ impl Connection {
         cluster
     }
 
-    /// Whether something was wrong with the connection itself, after which there must be a new one.
-    pub fn notice(&self, error: &Error) {
-        if error.errno() == Errno::ESHUTDOWN as i32 {
+    /// Whether the connection was lost, after which there must be a new one.
+    pub fn notice(&self, error: &Error) -> bool {
+        let is_lost = error.errno() == Errno::ESHUTDOWN as i32;
+        if is_lost {
             let attempt = self.lock().clone();
             self.forget(&attempt);
         }
+        is_lost
     }
 
     /// The fsid of the cluster, where that is known by now.

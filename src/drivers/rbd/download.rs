@@ -121,7 +121,7 @@ impl RbdDownload {
         };
         self.image
             .read(self.position, length as usize, buffers, done)
-            .map_err(|errno| failed("read", &self.place.image, Purpose::Reading, errno))?;
+            .map_err(|errno| self.backend.failed_read(&self.place, errno))?;
         self.steps.push_back(Step::Read { slot, start: self.position, length });
         self.position += length;
         self.held += memory;
@@ -133,7 +133,7 @@ impl RbdDownload {
         self.held -= buffers.len() as u64 * self.pool.buffer_size() as u64;
         // Less than all would be an image that shrinks.
         let read = result.and_then(|count| if count as u64 == length { Ok(()) } else { Err(Errno::EIO) });
-        read.map_err(|errno| failed("read", &self.place.image, Purpose::Reading, errno))?;
+        read.map_err(|errno| self.backend.failed_read(&self.place, errno))?;
         let end = start + length;
         let mut position = start;
         for buffer in buffers {

@@ -47,7 +47,7 @@ impl Reader for RbdReader {
 
 impl Ranges {
     async fn read(&self, offset: u64, blocks: Vec<Box<[u8]>>) -> Result<Vec<Box<[u8]>>> {
-        let failed = |errno| failed("read", &self.place.image, Purpose::Reading, errno);
+        let failed = |errno| self.backend.failed_read(&self.place, errno);
         let length = blocks.iter().map(|block| block.len()).sum();
         let (tell, told) = oneshot::channel();
         // Nobody may want to know any more.

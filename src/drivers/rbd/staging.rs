@@ -88,7 +88,7 @@ impl Staged {
         unmark(&self.image).map_err(failed)?;
         match lock.release() {
             // Who had the lock meanwhile may have found the mark.
-            Err(Errno::ESTALE) if !self.has_name().map_err(failed)? => return Err(self.lost()),
+            Err(Errno::ESTALE) if !self.has_name(&self.pool).map_err(failed)? => return Err(self.lost()),
             // It ends by itself.
             _ => self.image.close(),
         }
@@ -97,22 +97,27 @@ impl Staged {
 
     /// Removes the image, unless another add or a delete has taken it for what a killed process left.
     pub fn discard(&self) -> Result<()> {
+        self.discard_from(&self.pool)
+    }
+
+    /// The same by a pool of another connection, for one whose own was lost.
+    pub fn discard_from(&self, pool: &ImagePool) -> Result<()> {
         let failed = |errno| self.failed("remove", errno);
         self.image.close();
-        let lock = NameLock::take(&self.pool, &self.name).map_err(failed)?;
-        if self.has_name().map_err(failed)? {
-            retire(&self.pool, &lock, &self.name, SNAPSHOT)?;
+        let lock = NameLock::take(pool, &self.name).map_err(failed)?;
+        if self.has_name(pool).map_err(failed)? {
+            retire(pool, &lock, &self.name, SNAPSHOT)?;
         }
         drop(lock);
-        match dispose(&self.pool, &self.id, SNAPSHOT).map_err(failed)? {
+        match dispose(pool, &self.id, SNAPSHOT).map_err(failed)? {
             Disposed::Removed => Ok(()),
             Disposed::Kept | Disposed::InUse => Err(failed(Errno::EBUSY)),
         }
     }
 
     /// Whether the name leads to this image.
-    fn has_name(&self) -> ceph::Result<bool> {
-        match self.pool.open(&self.name, None) {
+    fn has_name(&self, pool: &ImagePool) -> ceph::Result<bool> {
+        match pool.open(&self.name, None) {
             Ok(image) => Ok(image.id()?.as_ref() == Some(&self.id)),
             Err(Errno::ENOENT) => Ok(false),
             Err(errno) => Err(errno),

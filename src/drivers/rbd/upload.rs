@@ -238,10 +238,20 @@ fn lock(staged: &Slot) -> MutexGuard<'_, Option<Staged>> {
 
 /// Removes the image, after whatever is done with it at this time.
 fn give_up(backend: &Arc<Backend>, op: &Operation, staged: &Slot) -> Result<()> {
-    let staged = staged.clone();
+    let (backend, slot) = (backend.clone(), staged.clone());
     // Without waiting for a connection: where there is none, nothing was made.
-    let discard = move || lock(&staged).take().map_or(Ok(()), |staged| staged.discard());
-    backend.runtime.spawn(op, discard)?.join(op)
+    backend.clone().runtime.spawn(op, move || lock(&slot).take().map_or(Ok(()), |staged| discard(&backend, &staged)))?.join(op)
+}
+
+fn discard(backend: &Backend, staged: &Staged) -> Result<()> {
+    let Err(error) = staged.discard() else {
+        return Ok(());
+    };
+    if !backend.connection.notice(&error) {
+        return Err(error);
+    }
+    // The cluster is there, but has locked this client out.
+    staged.discard_from(&backend.own_pool()?)
 }
 
 /// As the reference makes images: with the features of the configuration, or at least what clones need.
@@ -258,24 +268,23 @@ fn new_image(backend: &Backend, cluster: &Cluster, size: u64) -> NewImage {
 
 impl Sink for RbdUpload {
     fn put(&mut self, op: &Operation, piece: Piece) -> Result<()> {
-        match piece {
+        let put = match piece {
             Piece::Data(data) => {
                 let packed = self.packer.put(op, data)?;
                 packed.iter().try_for_each(|data| self.put_data(op, data))
             }
             Piece::Hole(length) => {
-                self.unpack(op)?;
-                self.skip_to(op, self.position + length)
+                self.unpack(op).and_then(|()| self.skip_to(op, self.position + length))
             }
-        }
+        };
+        put.map_err(|error| self.backend.noticed(error))
     }
 }
 
 impl Upload for RbdUpload {
     fn prepare(&mut self, op: &Operation) -> Result<()> {
-        self.unpack(op)?;
-        self.flush(op)?;
-        self.writes.finish(op)?;
+        let written = self.unpack(op).and_then(|()| self.flush(op)).and_then(|()| self.writes.finish(op));
+        written.map_err(|error| self.backend.noticed(error))?;
         if self.is_growing && self.size != self.position {
             self.resize(op, self.position)?;
         }

@@ -31,8 +31,10 @@ impl Plan {
         let fitting = |parallel: usize| {
             longest_part(pool, parallel as u64 + 1).max(pool.buffer_size() as u64).min(chunk)
         };
-        // Fewer at a time and longer ones, rather than short ones or more than can be deleted.
-        let parallel = (1..=parallel).rev().find(|parallel| fitting(*parallel) >= needed).unwrap_or(1);
+        // Fewer at a time and longer ones, rather than short ones or more than can be deleted; but one alone
+        // waits for every answer.
+        let least = if needed <= WORTH_A_REQUEST { parallel.min(2) } else { 1 };
+        let parallel = (least..=parallel).rev().find(|parallel| fitting(*parallel) >= needed).unwrap_or(least);
         let first = fitting(parallel);
         let largest = if size.is_some() { first } else { fitting(1) };
         Plan { first, largest, parallel, pool: pool.clone() }
@@ -93,7 +95,9 @@ pub fn is_segment_of(image_id: &str, name: &str) -> bool {
 
 /// Whether an id would be taken for a segment of another image.
 pub fn is_like_segment(image_id: &str) -> bool {
-    image_id.match_indices('-').any(|(at, _)| at > 0 && is_number(&image_id[at + 1..]))
+    // The segments of an image whose id ends like a list's name would be called like lists.
+    let is_like_list = image_id.strip_suffix("-slo").is_some_and(|id| !id.is_empty());
+    is_like_list || image_id.match_indices('-').any(|(at, _)| at > 0 && is_number(&image_id[at + 1..]))
 }
 
 /// Five digits, glance_store's six beyond these, our own form, or a list of segments.
@@ -189,9 +193,11 @@ mod tests {
             assert!(!is_segment_of("id", name), "{name}");
         }
         assert!(is_segment_of("id", "id-100000"), "the hundred thousandth of glance_store");
-        for id in ["550e8400-e29b-41d4-a716-446655440000", "plain", "-00001", "a-1", ""] {
+        for id in ["550e8400-e29b-41d4-a716-446655440000", "plain", "-00001", "a-1", "slo", "-slo", "a-slow", ""] {
             assert!(!is_like_segment(id), "{id}");
         }
-        assert!(is_like_segment("a-b-00001"));
+        for id in ["a-b-00001", "a-slo", "a-slo-slo"] {
+            assert!(is_like_segment(id), "{id}");
+        }
     }
 }

@@ -8,7 +8,7 @@ use super::destination::Destination;
 use super::layout::{Plan, segment_name};
 use super::leftovers;
 use super::manifest::{self, Contents, Manifest};
-use super::storage::{Layout, Listed};
+use super::storage::Listed;
 use super::together::{AT_A_TIME, each};
 use crate::driver::{Stored, Upload};
 use crate::error::{Error, Kind, Result};
@@ -138,11 +138,9 @@ impl Upload for SegmentedUpload {
 /// have written the same names at the same time.
 async fn remove(destination: Arc<Destination>, manifest: Manifest, begun: u64) -> Result<()> {
     let Destination { storage, container, image_id, .. } = &*destination;
-    match storage.look_at(container, image_id).await? {
-        Some(image) if destination.is_own(&image) => drop(storage.delete(container, image_id).await?),
-        // Another add has brought it to its end, perhaps with segments of both.
-        Some(image) if image.layout != Layout::Plain => return Ok(()),
-        _ => {}
+    // Another add's image consists of that one's segments alone: those of this one would only lengthen it.
+    if storage.look_at(container, image_id).await?.is_some_and(|image| destination.is_own(&image)) {
+        storage.delete(container, image_id).await?;
     }
     if manifest == Manifest::Static {
         manifest::remove_sublists(&destination).await?;
