@@ -97,13 +97,13 @@ impl Staged {
 
     /// Removes the image, unless another add or a delete has taken it for what a killed process left.
     pub fn discard(&self) -> Result<()> {
+        self.image.close();
         self.discard_from(&self.pool)
     }
 
-    /// The same by a pool of another connection, for one whose own was lost.
+    /// The same by a pool of another connection, where the image's own was lost.
     pub fn discard_from(&self, pool: &ImagePool) -> Result<()> {
         let failed = |errno| self.failed("remove", errno);
-        self.image.close();
         let lock = NameLock::take(pool, &self.name).map_err(failed)?;
         if self.has_name(pool).map_err(failed)? {
             retire(pool, &lock, &self.name, SNAPSHOT)?;

@@ -139,7 +139,7 @@ impl RbdUpload {
             image,
             image_id: image_id.to_owned(),
             fsid,
-            writes: Writes::new(image_id, memory.saturating_sub(unit).min(MAX_UNDER_WAY)),
+            writes: Writes::new(backend.runtime.clone(), image_id, memory.saturating_sub(unit).min(MAX_UNDER_WAY)),
             packer: Packer::new(pool),
             unit,
             size,
@@ -161,6 +161,22 @@ impl RbdUpload {
             Some(staged) => step(staged),
             None => Err(Error::new(Kind::Bug, "an upload goes on that was given up")),
         })
+    }
+
+    /// Removes the image by a new connection: the cluster takes nothing from the one that it was written by.
+    fn abandon(&self, op: &Operation) -> Result<()> {
+        let (backend, slot, image) = (self.backend.clone(), self.staged.clone(), self.image.clone());
+        let runtime = &self.backend.runtime;
+        // That waits for writes which may never end.
+        runtime.spawn(op, move || {
+            image.close();
+            Ok(())
+        })?;
+        let discard = move || match lock(&slot).take() {
+            Some(staged) => staged.discard_from(&backend.own_pool()?),
+            None => Ok(()),
+        };
+        runtime.spawn(op, discard)?.join(op)
     }
 
     /// Goes on with the small pieces that were copied together.
@@ -283,7 +299,7 @@ impl Sink for RbdUpload {
 
 impl Upload for RbdUpload {
     fn prepare(&mut self, op: &Operation) -> Result<()> {
-        let written = self.unpack(op).and_then(|()| self.flush(op)).and_then(|()| self.writes.finish(op));
+        let written = self.unpack(op).and_then(|()| self.flush(op)).and_then(|()| self.writes.finish(op, &self.image));
         written.map_err(|error| self.backend.noticed(error))?;
         if self.is_growing && self.size != self.position {
             self.resize(op, self.position)?;
@@ -304,6 +320,9 @@ impl Upload for RbdUpload {
 
     fn abort(&mut self, op: &Operation) -> Result<()> {
         self.pending.clear();
-        give_up(&self.backend, op, &self.staged)
+        match self.writes.are_lost() {
+            true => self.abandon(op),
+            false => give_up(&self.backend, op, &self.staged),
+        }
     }
 }

@@ -1,16 +1,20 @@
 //! Writes under way, no more than memory allows.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use nix::errno::Errno;
 
 use super::errors::{Purpose, failed};
+use super::marks::is_marked;
 use crate::ceph::Image;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::operation::{Doorbell, Operation};
+use crate::transfer::Runtime;
 
 pub struct Writes {
+    runtime: Arc<Runtime>,
     state: Arc<Mutex<State>>,
     /// The most bytes under way.
     limit: usize,
@@ -21,17 +25,22 @@ pub struct Writes {
 struct State {
     under_way: usize,
     failure: Option<Errno>,
+    /// Whether the cluster is being asked if it knows this client still.
+    is_asked: bool,
 }
 
+/// How long nothing may come of writes before that is asked.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 impl Writes {
-    pub fn new(image_id: &str, limit: usize) -> Self {
-        Writes { state: Arc::default(), limit, image_id: image_id.to_owned() }
+    pub fn new(runtime: Arc<Runtime>, image_id: &str, limit: usize) -> Self {
+        Writes { state: Arc::default(), limit, image_id: image_id.to_owned(), runtime }
     }
 
     /// Starts a write, waiting for room; fails with what an earlier one failed with.
-    pub fn start(&self, op: &Operation, image: &Image, offset: u64, data: Vec<Bytes>) -> Result<()> {
+    pub fn start(&self, op: &Operation, image: &Arc<Image>, offset: u64, data: Vec<Bytes>) -> Result<()> {
         let length = data.iter().map(Bytes::len).sum();
-        op.wait(|| self.make_room(length))?.map_err(|errno| self.failed(errno))?;
+        self.wait(op, image, || self.make_room(length))?.map_err(|errno| self.failed(errno))?;
         let (state, bell) = (self.state.clone(), op.bell().clone());
         let written = move |result: crate::ceph::Result<usize>, data: Vec<Bytes>| {
             drop(data);
@@ -44,13 +53,47 @@ impl Writes {
     }
 
     /// Waits for the end of all.
-    pub fn finish(&self, op: &Operation) -> Result<()> {
-        let ended = op.wait(|| {
+    pub fn finish(&self, op: &Operation, image: &Arc<Image>) -> Result<()> {
+        let ended = self.wait(op, image, || {
             let state = self.lock();
             let result = state.failure.map_or(Ok(()), Err);
             (result.is_err() || state.under_way == 0).then_some(result)
         })?;
         ended.map_err(|errno| self.failed(errno))
+    }
+
+    /// Whether some will never end: the cluster has locked this client out.
+    pub fn are_lost(&self) -> bool {
+        self.lock().failure == Some(Errno::ESHUTDOWN)
+    }
+
+    /// As the operation waits, but not for what will never come: librbd keeps what it was given without a copy, and
+    /// does not tell of its end, when the cluster has locked this client out.
+    fn wait<T>(&self, op: &Operation, image: &Arc<Image>, mut ready: impl FnMut() -> Option<T>) -> Result<T> {
+        loop {
+            match op.within(PATIENCE).wait(&mut ready) {
+                Err(error) if error.kind() == Kind::Timeout => op.check().and_then(|()| self.ask(op, image))?,
+                waited => return waited,
+            }
+        }
+    }
+
+    /// Asks the cluster for something else of the image.
+    fn ask(&self, op: &Operation, image: &Arc<Image>) -> Result<()> {
+        if std::mem::replace(&mut self.lock().is_asked, true) {
+            return Ok(());
+        }
+        let (state, image) = (self.state.clone(), image.clone());
+        self.runtime.spawn(op, move || {
+            let answer = is_marked(&image);
+            let mut state = lock(&state);
+            state.is_asked = false;
+            if let Err(Errno::ESHUTDOWN) = answer {
+                state.failure.get_or_insert(Errno::ESHUTDOWN);
+            }
+            Ok(())
+        })?;
+        Ok(())
     }
 
     /// One that is larger than the limit goes alone.
