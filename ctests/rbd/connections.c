@@ -93,7 +93,9 @@ static void locked_out(void)
 
 int main(void)
 {
-    locked_out();
+    /* What librbd never ends it never frees, as sanitizers would tell. */
+    if (!small_run())
+        locked_out();
     two_clusters();
     impatient_calls();
     return check_result();

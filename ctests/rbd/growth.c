@@ -1,6 +1,7 @@
 /* Nothing grows with what a process has done: memory, threads, descriptors. */
 #include "cluster.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 
 static uint8_t *data;
@@ -31,8 +32,8 @@ static void cycles(void)
         cycle();
     CHECK_INT(fds, entries_of("/proc/self/fd"));
     CHECK_INT(threads, entries_of("/proc/self/task"));
-    /* Less than what one connection takes. */
-    CHECK(resident() - memory < 10 * KiB);
+    /* Connections that stayed would be hundreds of MiB. */
+    CHECK(resident() - memory < 40 * KiB);
 }
 
 static void many_adds(void)
@@ -52,6 +53,8 @@ static void many_adds(void)
 
 int main(void)
 {
+    /* Else it depends on chance how many of its arenas the C library has begun. */
+    MUST(mallopt(M_ARENA_MAX, 1) == 1);
     data = new_data(LEN, RANDOM_DATA);
     cycles();
     many_adds();
