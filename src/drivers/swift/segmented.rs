@@ -126,10 +126,11 @@ impl Upload for SegmentedUpload {
 
     fn abort(&mut self, op: &Operation) -> Result<()> {
         self.uploader = None;
-        let (destination, manifest) = (self.destination.clone(), self.manifest);
-        let begun = self.segments.begun.load(Ordering::SeqCst);
+        let (destination, manifest, segments) = (self.destination.clone(), self.manifest, self.segments.clone());
+        // One may begin until this runs, on the same thread.
+        let begun = move || segments.begun.load(Ordering::SeqCst);
         self.runtime.run(op, async move {
-            destination.clean_up(|destination| remove(destination, manifest, begun)).await
+            destination.clean_up(|destination| remove(destination, manifest, begun())).await
         })
     }
 }
