@@ -25,6 +25,11 @@ swift_store_key = {KEY}
 """
 
 
+def account_uri(user, key, address):
+    """How locations name an account."""
+    return f"swift+http://{user.replace(':', '%3A')}:{key}@{address.partition('://')[2]}"
+
+
 def call(method, url, headers, data=None):
     request = urllib.request.Request(url, data=data, method=method, headers=headers)
     with urllib.request.urlopen(request) as answer:
@@ -89,21 +94,21 @@ class Interop(Case):
         self.assertFalse(any(self.names().values()), self.names())
 
 
-class SingleTenant(Interop):
+class Everyday:
+    """What any account is for; `options` lead to it."""
+
     def test_images_of_one_object(self):
-        both = self.open_both(OPTIONS)
+        both = self.open_both(self.options)
         for size in 1, UNIT - 1, UNIT, UNIT + 1, 2 * UNIT - 1:
             with self.subTest(size=size):
                 stored, uri = self.both_ways(both, "whole", size)
                 self.assertEqual(stored[CONTAINER], ["whole"])
-                user, key = USER.replace(":", "%3A"), KEY
-                address = KEYSTONE.partition("://")[2]
-                self.assertEqual(uri, f"swift+http://{user}:{key}@{address}/{CONTAINER}/whole")
+                self.assertEqual(uri, f"{self.account}/{CONTAINER}/whole")
         self.assertEmpty()
 
     def test_segments(self):
         """With the last of them full: the Python driver waits in vain for the rest of a shorter one."""
-        both = self.open_both(OPTIONS)
+        both = self.open_both(self.options)
         for segments in 2, 3:
             with self.subTest(segments=segments):
                 stored, _ = self.both_ways(both, "large", segments * UNIT)
@@ -112,11 +117,15 @@ class SingleTenant(Interop):
         self.assertEmpty()
 
     def test_sizes_that_are_not_known(self):
-        both = self.open_both(OPTIONS)
+        both = self.open_both(self.options)
         for size in 5, UNIT, 2 * UNIT + 5:
             with self.subTest(size=size):
                 self.both_ways(both, "unknown", size, told=False)
         self.assertEmpty()
+
+
+class SingleTenant(Everyday, Interop):
+    options, account = OPTIONS, account_uri(USER, KEY, KEYSTONE)
 
     def test_what_only_this_library_writes(self):
         ragged = 2 * UNIT + 12345
