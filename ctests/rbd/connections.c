@@ -31,7 +31,7 @@ static void two_clusters(void)
     const char  *others[] = { elsewhere, silent };
     const char  *foreign = "rbd://11111111-2222-3333-4444-555555555555/images/im/snap";
     for (int i = 0; i < 2; i++) {
-        gs_registry *reg = registry_of(SETTINGS({ NULL, "enabled_backends", "other:rbd, own:rbd" },
+        gs_registry *reg = registry_of(SETTINGS({ NULL, "enabled_backends", i ? "own:rbd, other:rbd" : "other:rbd, own:rbd" },
                                                 { "glance_store", "default_backend", "own" },
                                                 { "other", "rbd_store_ceph_conf", others[i] },
                                                 { "other", "rbd_store_user", "nobody" },
