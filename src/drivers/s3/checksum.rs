@@ -29,6 +29,16 @@ enum Algorithm {
     Crc32,
 }
 
+impl Algorithm {
+    fn name(self) -> &'static str {
+        match self {
+            Algorithm::Sha256 => "SHA-256",
+            Algorithm::Sha1 => "SHA-1",
+            Algorithm::Crc32 => "CRC-32",
+        }
+    }
+}
+
 /// The headers that tell checksums, the strongest first.
 const HEADERS: [(&str, Algorithm, usize); 3] = [
     ("x-amz-checksum-sha256", Algorithm::Sha256, 32),
@@ -103,7 +113,8 @@ impl<D: Download> Checked<D> {
         if found == *base64 {
             return Ok(());
         }
-        let message = format!("other bytes came than the server stored: their {algorithm:?} is {found}, not {base64}");
+        let name = algorithm.name();
+        let message = format!("other bytes came than the server stored: their {name} is {found}, not {base64}");
         Err(Error::new(Kind::Failed, message).with_retryable(true))
     }
 }
@@ -190,6 +201,7 @@ mod tests {
             for pieces in [&[&b"123456788"[..]][..], &[b"12345678"], &[]] {
                 let error = end_of(&expected, pieces).unwrap_err();
                 assert!(error.message().contains(header.1) && error.is_retryable(), "{error}");
+                assert!(error.message().contains(expected.algorithm.name()), "{error}");
             }
         }
     }
