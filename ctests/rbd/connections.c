@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Calls that give up leave one thread that connects, not one each. */
+/* Calls that give up leave one thread that connects, not one each, and no descriptors. */
 static void impatient_calls(void)
 {
     int          fd;
@@ -14,10 +14,11 @@ static void impatient_calls(void)
     opts.timeout_ms = 5;
     check_context("calls of a cluster that is silent");
     FAILS(GS_TIMEOUT, gs_get_size(default_store(reg), uri_of("im"), &opts, &size, ERR));
-    unsigned threads = entries_of("/proc/self/task");
+    unsigned threads = entries_of("/proc/self/task"), fds = entries_of("/proc/self/fd");
     for (int i = 0; i < 60; i++)
         GIVES(GS_TIMEOUT, gs_get_size(default_store(reg), uri_of("im"), &opts, &size, ERR));
     CHECK(entries_of("/proc/self/task") < threads + 30);
+    CHECK(entries_of("/proc/self/fd") < fds + 30);
     /* Whoever connects is waited for no longer than a moment. */
     gs_registry_free(reg);
     close(fd);

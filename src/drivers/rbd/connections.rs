@@ -89,7 +89,10 @@ impl Connection {
                 })?;
             }
         }
-        op.wait(|| attempt.outcome.get().map(|_| ()))?;
+        let waited = op.wait(|| attempt.outcome.get().map(|_| ()));
+        // Who gives up takes its doorbell along, which holds a descriptor.
+        attempt.waiting().retain(|bell| !Arc::ptr_eq(bell, op.bell()));
+        waited?;
         self.cluster().map(|_| ())
     }
 
