@@ -24,11 +24,13 @@ mod error;
 mod hash;
 mod http;
 mod identity;
+mod libcrypto;
 mod location;
 mod log;
 mod operation;
 mod registry;
 mod secret;
+mod shared_object;
 mod store;
 #[cfg(test)]
 mod tests;

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 const STEPS: &[&[&str]] = &[
     // What tests of several modules share.
     &["tests"],
-    &["capabilities", "error", "secret"],
-    &["hash", "log"],
+    &["capabilities", "error", "secret", "shared_object"],
+    &["libcrypto", "log"],
+    &["hash"],
     &["config", "location", "operation"],
     &["transfer"],
     &["ceph", "http"],
@@ -22,7 +23,7 @@ const STEPS: &[&[&str]] = &[
 ];
 
 /// Where `unsafe` may stand: the ABI, and the shared libraries of others that are loaded when needed.
-const UNSAFE: &[&str] = &["capi", "ceph"];
+const UNSAFE: &[&str] = &["capi", "ceph", "libcrypto", "shared_object"];
 
 struct Source {
     path: PathBuf,

@@ -1,13 +1,13 @@
 //! The shared libraries and the functions of theirs that are used: those that every version from 14 on has,
 //! and those without which something is only done less well.
 
-use std::ffi::{CStr, CString, c_char, c_int, c_void};
-use std::mem::{size_of, transmute_copy};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::sync::Mutex;
 
 use libc::{iovec, ssize_t, time_t, timeval};
 
 use super::Handle;
+use crate::shared_object::SharedObject;
 
 /// Of a completion: that it is done, with what was given along.
 pub type Completed = unsafe extern "C" fn(completion: Handle, with: *mut c_void);
@@ -63,11 +63,11 @@ macro_rules! functions {
             const PACKAGE: &'static str = $package;
 
             fn load(file: &str) -> Result<Self, String> {
-                let object = SharedObject::open(file, Self::PACKAGE)?;
+                let object = SharedObject::open(file).map_err(|reason| cannot_be_loaded(file, &reason, Self::PACKAGE))?;
                 Ok($table {
                     // SAFETY: the types are those of the headers of librados and librbd.
                     $($name: unsafe { object.function(concat!(stringify!($name), "\0")) }
-                        .ok_or_else(|| object.lacks(stringify!($name)))?,)*
+                        .ok_or_else(|| lacks(file, stringify!($name), Self::PACKAGE))?,)*
                     // SAFETY: as above.
                     $($extra: unsafe { object.function(concat!(stringify!($extra), "\0")) },)*
                 })
@@ -144,6 +144,16 @@ functions! { Rbd of "librbd.so.1" in the package "librbd1"
     optional {}
 }
 
+fn cannot_be_loaded(file: &str, reason: &str, package: &str) -> String {
+    format!(
+        "{file} cannot be loaded ({reason}): install the package {package}, as Debian and the RPM distributions call it"
+    )
+}
+
+fn lacks(file: &str, function: &str, package: &str) -> String {
+    format!("{file} lacks the function {function}: install a newer package {package}, of Ceph 14 or later")
+}
+
 /// Both libraries.  Once loaded they stay: threads of theirs may still run.
 pub struct Library {
     pub(super) rados: Rados,
@@ -184,59 +194,6 @@ fn parsed_version(text: &str) -> [u32; 3] {
     let mut numbers =
         text.split(|separator: char| !separator.is_ascii_digit()).map_while(|number| number.parse().ok());
     std::array::from_fn(|_| numbers.next().unwrap_or_default())
-}
-
-struct SharedObject {
-    file: String,
-    package: &'static str,
-    handle: Handle,
-}
-
-impl SharedObject {
-    fn open(file: &str, package: &'static str) -> Result<Self, String> {
-        let name = CString::new(file).map_err(|_| "a file name with a NUL byte".to_owned())?;
-        // SAFETY: the name is a C string.
-        let handle = unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
-        if handle.is_null() {
-            return Err(format!(
-                "{file} cannot be loaded ({}): install the package {package}, as Debian and the RPM distributions call it",
-                last_error()
-            ));
-        }
-        Ok(SharedObject { file: file.to_owned(), package, handle })
-    }
-
-    /// The function of that name, which ends in a NUL byte.
-    ///
-    /// # Safety
-    ///
-    /// `F` must be the type of a pointer to that function.
-    unsafe fn function<F: Copy>(&self, name: &str) -> Option<F> {
-        const { assert!(size_of::<F>() == size_of::<*mut c_void>()) };
-        let name = CStr::from_bytes_with_nul(name.as_bytes()).ok()?;
-        // SAFETY: the handle is open, the name a C string.
-        let address = unsafe { libc::dlsym(self.handle, name.as_ptr()) };
-        // SAFETY: a function pointer of the caller's type, as the caller promises, and not null.
-        (!address.is_null()).then(|| unsafe { transmute_copy(&address) })
-    }
-
-    fn lacks(&self, function: &str) -> String {
-        let SharedObject { file, package, .. } = self;
-        format!(
-            "{file} lacks the function {function}: install a newer package {package}, of Ceph 14 or later"
-        )
-    }
-}
-
-/// What the dynamic linker complained about last.
-fn last_error() -> String {
-    // SAFETY: asks for a C string that stays until this thread's next call of the dynamic linker.
-    let text = unsafe { libc::dlerror() };
-    if text.is_null() {
-        return "no reason given".to_owned();
-    }
-    // SAFETY: it is not null, and copied before the next call.
-    unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
 }
 
 #[cfg(test)]
