@@ -4,7 +4,7 @@
 //!
 //! | floor | modules | what they are |
 //! |---|---|---|
-//! | 0 | `error` `secret` `hash` `capabilities` `log` | words |
+//! | 0 | `error` `secret` `hash` `capabilities` `chance` `log` | words |
 //! | 1 | `config` `location` `operation` | what a caller says |
 //! | 2 | `transfer` `http` `identity` `ceph` | moving bytes, and who asks for them |
 //! | 3 | `driver` | the contract of a backend |
@@ -15,6 +15,7 @@
 mod capabilities;
 pub mod capi;
 mod ceph;
+mod chance;
 mod checks;
 mod config;
 mod copy;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const STEPS: &[&[&str]] = &[
     // What tests of several modules share.
     &["tests"],
-    &["capabilities", "error", "secret", "shared_object"],
+    &["capabilities", "chance", "error", "secret", "shared_object"],
     &["libcrypto", "log"],
     &["hash"],
     &["config", "location", "operation"],

@@ -1,6 +1,5 @@
 //! An object that is made: nobody else's is replaced, and what became of it is known in the end.
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use http::header::{HeaderName, HeaderValue, IF_NONE_MATCH};
@@ -12,6 +11,7 @@ use super::multipart::{self, StoredPart, UploadId};
 use super::parts::{DataChecks, Sealed, is_damaged, seal};
 use super::service::{Head, MAKER, Service};
 use super::signer::header;
+use crate::chance;
 use crate::driver::Stored;
 use crate::error::{Error, Kind, Result};
 use crate::http::{Payload, Request};
@@ -37,7 +37,7 @@ impl Object {
         checks: DataChecks,
         location: Location,
     ) -> Result<Self> {
-        let maker = random_name();
+        let maker = chance::name();
         let mut attributes = attributes.clone();
         attributes.insert(HeaderName::from_static(MAKER), header(&maker)?);
         Ok(Object { service, key: key.to_owned(), checks, location, maker, attributes })
@@ -205,8 +205,3 @@ const MAX_VERSIONS: usize = 16;
 /// The MD5 of nothing.
 const EMPTY_MD5: [u8; 16] =
     [0xd4, 0x1d, 0x8c, 0xd9, 0x8f, 0x00, 0xb2, 0x04, 0xe9, 0x80, 0x09, 0x98, 0xec, 0xf8, 0x42, 0x7e];
-
-fn random_name() -> String {
-    let number = || RandomState::new().hash_one(std::process::id());
-    format!("{:016x}{:016x}", number(), number())
-}

@@ -5,7 +5,7 @@ use http::header::ACCEPT;
 use serde_json::Value;
 
 use super::layout::{is_segment_of, segment_prefix};
-use super::leftovers;
+use super::leftovers::{self, remove_all};
 use super::storage::{Layout, Storage, not_found, refused};
 use super::together::{AT_A_TIME, each};
 use crate::error::{Error, Kind, Result};
@@ -30,9 +30,11 @@ pub async fn delete(storage: &Storage, container: &str, object: &str) -> Result<
             let is_usual = other == container && prefix == segment_prefix(object);
             delete_segments(storage, &other, &prefix, is_usual.then_some(object)).await?;
         }
-        Some(Layout::Plain) => delete_leftovers(storage, container, object).await?,
+        Some(Layout::Plain) => remove_all(storage, container, leftovers_of(storage, container, object).await?).await?,
         None => {
-            delete_leftovers(storage, container, object).await?;
+            let left = leftovers_of(storage, container, object).await?;
+            // An add may have come to its end since.
+            leftovers::clear(storage, container, object, left).await?;
             return Err(not_found(container, object));
         }
     }
@@ -40,29 +42,23 @@ pub async fn delete(storage: &Storage, container: &str, object: &str) -> Result<
     storage.delete(container, object).await.map(drop)
 }
 
-async fn delete_leftovers(storage: &Storage, container: &str, object: &str) -> Result<()> {
-    match leftovers::find(storage, container, object).await? {
-        Some(found) => remove_all(storage, container, found.left).await,
-        None => Ok(()),
-    }
+async fn leftovers_of(storage: &Storage, container: &str, object: &str) -> Result<Vec<String>> {
+    let found = leftovers::find(storage, container, object).await?;
+    Ok(found.map(|found| found.left).unwrap_or_default())
 }
 
 /// Removes the segments that a manifest names; where these are of the usual form, no object that only begins
-/// like them.
+/// like them, and those as well that the listing does not show yet.
 async fn delete_segments(storage: &Storage, container: &str, prefix: &str, image_id: Option<&str>) -> Result<()> {
     let listed = storage.list(container, prefix).await?.unwrap_or_default();
-    let names = listed.into_iter().map(|listed| listed.name);
-    let segments = names.filter(|name| image_id.is_none_or(|image_id| is_segment_of(image_id, name)));
-    remove_all(storage, container, segments.collect()).await
-}
-
-/// Removes objects; those that are not there are no matter.
-pub async fn remove_all(storage: &Storage, container: &str, names: Vec<String>) -> Result<()> {
-    each(AT_A_TIME, names, |name| {
-        let (storage, container) = (storage.clone(), container.to_owned());
-        async move { storage.delete(&container, &name).await.map(drop) }
-    })
-    .await
+    let mut names: Vec<String> = listed.into_iter().map(|listed| listed.name).collect();
+    if let Some(image_id) = image_id {
+        names.retain(|name| is_segment_of(image_id, name));
+        // Their numbers leave none out.
+        let hidden = leftovers::hidden(storage, container, image_id, &names, 1).await?;
+        names.extend(hidden.into_iter().map(|(name, _)| name));
+    }
+    remove_all(storage, container, names).await
 }
 
 /// The server deletes the segments of a list, and says of which it could not.

@@ -1,6 +1,5 @@
 //! Where a new image goes: objects that are written once, and known again as one's own.
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::storage::{Listed, Object, Storage, UPLOAD_ID, etag_of, header, refused, type_for};
+use crate::chance;
 use crate::error::{Error, Kind, Result};
 use crate::http::{Payload, Request};
 
@@ -38,10 +38,8 @@ pub struct Destination {
 
 impl Destination {
     pub fn new(storage: Storage, container: String, image_id: String) -> Self {
-        // A new RandomState is seeded by the system.
-        let random = || RandomState::new().hash_one(0);
-        let upload_id = format!("{:016x}{:016x}", random(), random());
-        Destination { storage, container, image_id, upload_id, owns_container: false, under_way: Mutex::default() }
+        let (upload_id, under_way) = (chance::name(), Mutex::default());
+        Destination { storage, container, image_id, upload_id, owns_container: false, under_way }
     }
 
     /// Stores an object of which the server has none yet; returns the hash that the server has of it.
@@ -157,6 +155,15 @@ impl Destination {
         let container = &self.container;
         let message = format!("the server has stored {container}/{name} with the MD5 {stored}, but it was sent {md5}");
         Error::new(Kind::Failed, message)
+    }
+
+    /// The error of an add that another process has taken for a killed one.
+    pub fn cleared(&self) -> Error {
+        let Destination { container, image_id, .. } = self;
+        let message = format!(
+            "another add or a delete of the same image is under way: it has removed segments of {container}/{image_id}"
+        );
+        Error::new(Kind::Duplicate, message)
     }
 
     pub fn duplicate(&self, name: &str) -> Error {

@@ -77,6 +77,18 @@ pub fn segment_name(image_id: &str, number: u64) -> String {
     }
 }
 
+/// The number of a segment, by its name.
+pub fn segment_number(image_id: &str, name: &str) -> Option<u64> {
+    let number = name.strip_prefix(image_id)?.strip_prefix('-')?;
+    number.rsplit('-').next()?.parse().ok().filter(|number| segment_name(image_id, *number) == name)
+}
+
+/// The name of what says that somebody removes an image's leftovers: before its first segment, and gone like one
+/// if it is left over itself.
+pub fn notice_name(image_id: &str) -> String {
+    segment_name(image_id, 0)
+}
+
 /// The name of a list of some of an image's segments.
 pub fn sublist_name(image_id: &str, number: u64) -> String {
     format!("{image_id}-slo-{number:05}")
@@ -183,6 +195,11 @@ mod tests {
         assert_eq!((names[0].as_str(), names[8].as_str()), ("id-00001", "id-99999-00099999"));
         assert!(names.is_sorted());
         assert!(names.iter().all(|name| is_segment_of("id", name) && is_like_segment(name)));
+        assert_eq!(names.iter().map(|name| segment_number("id", name).unwrap()).collect::<Vec<_>>(), numbers);
+        for name in ["id", "id-", "id-1", "id-slo-00001", "id-100000", "id-99999-00000001", "id-+0001", "idx-00001"] {
+            assert_eq!(segment_number("id", name), None, "{name}");
+        }
+        assert!(is_segment_of("id", &notice_name("id")));
     }
 
     #[test]

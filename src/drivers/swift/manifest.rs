@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use super::destination::Destination;
 use super::layout::{segment_prefix, sublist_name};
-use super::storage::{Layout, Listed, OBJECT_MANIFEST, Storage, manifest_value};
+use super::leftovers;
+use super::storage::{Layout, Listed, OBJECT_MANIFEST, Object, Storage, manifest_value};
 use super::together::{AT_A_TIME, each};
 use crate::error::{Error, Kind, Result};
 use crate::http::{Payload, Request, Target};
@@ -41,6 +42,7 @@ const MAX_INFO: usize = 1 << 20;
 pub struct Contents {
     /// What a list has to name; nothing where the names of the segments tell.
     members: Vec<Member>,
+    stored: Vec<Listed>,
     size: u64,
 }
 
@@ -48,16 +50,16 @@ pub struct Contents {
 pub async fn prepare(
     manifest: Manifest,
     destination: &Arc<Destination>,
-    stored: &[Listed],
+    stored: Vec<Listed>,
 ) -> Result<Contents> {
     let listed = if stored.is_empty() { Vec::new() } else { list(destination).await? };
-    check_own(destination, stored, &listed).await?;
+    check_own(destination, &stored, &listed).await?;
     let members = match manifest {
         // The server compares every segment with the list.
         Manifest::Static => put_sublists(destination, stored.iter().map(Member::segment).collect()).await?,
-        Manifest::Dynamic => check_listing(destination, stored, listed).await.map(|()| Vec::new())?,
+        Manifest::Dynamic => check_listing(destination, &stored, listed).await.map(|()| Vec::new())?,
     };
-    Ok(Contents { members, size: stored.iter().map(|segment| segment.size).sum() })
+    Ok(Contents { members, size: stored.iter().map(|segment| segment.size).sum(), stored })
 }
 
 /// Stores the manifest, and with it the image.
@@ -71,7 +73,19 @@ pub async fn publish(manifest: Manifest, destination: &Arc<Destination>, content
         // There is no list of nothing.
         Manifest::Static => drop(destination.put(image_id, "", Request::put(Payload::default())).await?),
     }
-    check_image(manifest, destination, contents).await
+    check_image(manifest, destination, contents).await?;
+    check_undisturbed(destination, &contents.stored).await
+}
+
+/// Makes sure that nobody has taken the segments for leftovers, or is about to: who does sees the image, or leaves a
+/// notice for as long as it takes, and has removed some of the first segments then.
+async fn check_undisturbed(destination: &Arc<Destination>, stored: &[Listed]) -> Result<()> {
+    let Destination { storage, container, image_id, .. } = &**destination;
+    if leftovers::are_being_cleared(storage, container, image_id).await? {
+        return Err(destination.cleared());
+    }
+    let first = stored.len().min(leftovers::HIDDEN as usize);
+    check_own(destination, &stored[..first], &[]).await
 }
 
 /// Swift lets two writers of a name at the same time both go ahead, and keeps one: another add of the image
@@ -113,24 +127,40 @@ async fn put_dynamic(destination: &Arc<Destination>) -> Result<()> {
     destination.put(image_id, "", request).await.map(drop)
 }
 
-/// A segment may have been lost since it was looked for, and a server that does not know lists stores the
-/// list itself as the image.
+/// Makes sure that the image is what was stored.  A segment may have been lost since it was looked for; or the
+/// listing lags that the server reads to add up a dynamic image, which need not be the one that was looked at.
 async fn check_image(manifest: Manifest, destination: &Destination, contents: &Contents) -> Result<()> {
     let Destination { storage, container, image_id, .. } = destination;
-    let (size, is_list) = (contents.size, manifest == Manifest::Static && !contents.members.is_empty());
-    let image = storage.look_at(container, image_id).await?.ok_or_else(|| lost(container, image_id))?;
+    let (mut pause, mut sizes) = (PAUSE, (0, 0));
+    for _ in 0..LOOKS {
+        let image = storage.look_at(container, image_id).await?.ok_or_else(|| lost(container, image_id))?;
+        check_layout(manifest, contents, &image)?;
+        sizes = match image.size {
+            Some(found) if found != contents.size => (contents.size, found),
+            // The server does not add up very many segments.
+            _ => return Ok(()),
+        };
+        if manifest == Manifest::Static {
+            break;
+        }
+        check_listing(destination, &contents.stored, list(destination).await?).await?;
+        tokio::time::sleep(pause).await;
+        pause *= 2;
+    }
+    let (size, found) = sizes;
+    let message =
+        format!("{size} bytes were stored, but the image {container}/{image_id} has {found}: segments were lost");
+    Err(Error::new(Kind::Failed, message))
+}
+
+/// A server that does not know lists stores the list itself as the image.
+fn check_layout(manifest: Manifest, contents: &Contents, image: &Object) -> Result<()> {
+    let is_list = manifest == Manifest::Static && !contents.members.is_empty();
     if is_list && image.layout != Layout::Static {
         let message = "the server does not make one image of a list of segments: set swift_store_manifest to dlo";
         return Err(Error::new(Kind::Failed, message));
     }
-    match image.size {
-        Some(found) if found != size => Err(Error::new(
-            Kind::Failed,
-            format!("{size} bytes were stored, but the image {container}/{image_id} has {found}: segments were lost"),
-        )),
-        // The server does not add up very many segments.
-        _ => Ok(()),
-    }
+    Ok(())
 }
 
 /// The objects whose names begin like those of the image's segments.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::delete::remove_all;
 use super::destination::Destination;
 use super::layout::{Plan, segment_name};
 use super::leftovers;
@@ -80,18 +79,28 @@ pub async fn clear_way(destination: &Destination, manifest: Manifest) -> Result<
     let Some(found) = leftovers::find(storage, container, image_id).await? else {
         return Ok(None);
     };
-    if let (Manifest::Dynamic, Some(other)) = (manifest, found.others.first()) {
-        let message = format!(
-            "the object {container}/{other} would become a part of the image, as its name begins like those of the image's segments: set swift_store_manifest to slo"
-        );
-        return Err(Error::new(Kind::Duplicate, message));
+    if manifest == Manifest::Dynamic {
+        check_others(destination, &found.others).await?;
     }
-    // Another add may just have come to its end.
-    if !found.left.is_empty() && storage.look_at(container, image_id).await?.is_some() {
-        return Err(destination.duplicate(image_id));
+    match leftovers::clear(storage, container, image_id, found.left).await? {
+        true => Ok(Some(())),
+        // Another add has just come to its end.
+        false => Err(destination.duplicate(image_id)),
     }
-    remove_all(storage, container, found.left).await?;
-    Ok(Some(()))
+}
+
+/// Fails where objects are in the way that are there, and not only in a listing that lags.
+async fn check_others(destination: &Destination, others: &[String]) -> Result<()> {
+    let Destination { storage, container, .. } = destination;
+    for other in others {
+        if storage.look_at(container, other).await?.is_some() {
+            let message = format!(
+                "the object {container}/{other} would become a part of the image, as its name begins like those of the image's segments: set swift_store_manifest to slo"
+            );
+            return Err(Error::new(Kind::Duplicate, message));
+        }
+    }
+    Ok(())
 }
 
 impl Sink for SegmentedUpload {
@@ -111,7 +120,7 @@ impl Upload for SegmentedUpload {
         };
         let stored = uploader.finish(op)?;
         let (destination, manifest) = (self.destination.clone(), self.manifest);
-        let prepare = async move { manifest::prepare(manifest, &destination, &stored).await };
+        let prepare = async move { manifest::prepare(manifest, &destination, stored).await };
         self.contents = Some(self.runtime.run(op, prepare)?);
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::HeaderMap;
-use http::header::{ETAG, HeaderName, HeaderValue};
+use http::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue};
 use serde_json::Value;
 
 use super::location::{decoded, quoted};
@@ -102,6 +102,18 @@ impl Storage {
         }
     }
 
+    /// Stores an object of no bytes, whatever is there, for that upload.
+    pub async fn put_empty(&self, container: &str, name: &str, upload_id: &str) -> Result<()> {
+        let request = Request::put(Default::default())
+            .with(UPLOAD_ID, header(upload_id)?)
+            .with(CONTENT_TYPE, type_for(upload_id)?);
+        let response = self.send(&[container, name], "", request).await?;
+        match response.status {
+            200..300 => Ok(()),
+            _ => Err(refused(response, &format!("store {container}/{name}")).await),
+        }
+    }
+
     /// Deletes an object; false: there was none.
     pub async fn delete(&self, container: &str, object: &str) -> Result<bool> {
         let response = self.send(&[container, object], "", Request::delete()).await?;
@@ -173,19 +185,8 @@ impl Storage {
             if page.is_empty() {
                 return Ok(Some(all));
             }
-            let is_next = |listed: &Listed| {
-                listed.name.starts_with(prefix) && all.last().is_none_or(|last| last.name < listed.name)
-            };
-            if all.len() + page.len() > MAX_LISTED {
-                let message = format!("more than {MAX_LISTED} objects of the container {container} begin with {prefix:?}");
-                return Err(Error::new(Kind::Failed, message));
-            }
-            if !page.iter().all(is_next) {
-                let message =
-                    format!("the server's listing of the container {container} holds what was not asked for");
-                return Err(Error::new(Kind::Failed, message));
-            }
-            all.extend(page);
+            take_page(&mut all, page, prefix, MAX_LISTED)
+                .map_err(|reason| Error::new(Kind::Failed, format!("the container {container}: {reason}")))?;
         }
     }
 }
@@ -258,6 +259,26 @@ pub fn type_for(upload_id: &str) -> Result<HeaderValue> {
 
 fn upload_of(content_type: &str) -> Option<&str> {
     content_type.split(';').find_map(|parameter| parameter.trim().strip_prefix(UPLOAD_PARAMETER))
+}
+
+/// Adds a page of a listing to those before.
+fn take_page(
+    all: &mut Vec<Listed>,
+    page: Vec<Listed>,
+    prefix: &str,
+    most: usize,
+) -> std::result::Result<(), String> {
+    let is_next = |listed: &Listed| {
+        listed.name.starts_with(prefix) && all.last().is_none_or(|last| last.name < listed.name)
+    };
+    if !page.iter().all(is_next) {
+        return Err("its listing holds what was not asked for".to_owned());
+    }
+    if all.len() + page.len() > most {
+        return Err(format!("more than {most} objects begin with {prefix:?}"));
+    }
+    all.extend(page);
+    Ok(())
 }
 
 async fn read_page(response: Response) -> Result<Vec<Listed>> {

@@ -30,6 +30,11 @@ where
     }
 }
 
+/// Does `work` to its end, also when nobody waits for it any more.
+pub async fn to_the_end<T: Send + 'static>(work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+    tokio::spawn(work).await.unwrap_or_else(|error| Err(broken(error)))
+}
+
 /// Whether what failed so will fail for others as well.
 fn is_outage(error: &Error) -> bool {
     matches!(error.kind(), Kind::Unavailable | Kind::Timeout | Kind::NotAuthenticated | Kind::Forbidden)

@@ -3,7 +3,6 @@
 mod answer;
 mod body;
 
-use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -17,6 +16,7 @@ use super::error::{no_trust, refused, strange};
 use super::exchange::ask;
 use super::grant::{Grant, Holder, secret_value};
 use super::session::AUTH_TOKEN;
+use crate::chance;
 use crate::error::Result;
 use crate::http::{Client, Payload, Request, Response, Url};
 
@@ -88,7 +88,7 @@ pub async fn delete_trust(
 /// By the clock that it is checked against.  No two trusts between the same users may have the same end,
 /// not even when one of them is deleted: so it is somewhere within a day, to the microsecond.
 fn trust_end(trustor: &Holder) -> Option<String> {
-    let chance = RandomState::new().hash_one(0) % 86_400_000_000;
+    let chance = chance::number() % 86_400_000_000;
     let life = time::Duration::try_from(TRUST_LIFE + Duration::from_micros(chance)).ok()?;
     let now = trustor.issued_at.unwrap_or_else(OffsetDateTime::now_utc);
     now.checked_add(life)?.format(&Rfc3339).ok()

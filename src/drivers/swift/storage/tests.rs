@@ -72,3 +72,24 @@ fn listings_are_read_strictly() {
         assert_eq!(read(text), None, "{text}");
     }
 }
+
+#[test]
+fn a_listing_grows_by_what_was_asked_for_and_not_for_ever() {
+    let page = |names: &[&str]| -> Vec<Listed> {
+        let listed = |name: &&str| Listed { name: (*name).into(), size: 1, hash: String::new(), upload_id: None };
+        names.iter().map(listed).collect()
+    };
+    let mut all = Vec::new();
+    take_page(&mut all, page(&["id-1", "id-2"]), "id-", 3).unwrap();
+    take_page(&mut all, page(&["id-3"]), "id-", 3).unwrap();
+    assert_eq!(all, page(&["id-1", "id-2", "id-3"]));
+    for (names, words) in [
+        (&["id-4"][..], "more than 3 objects begin with \"id-\""),
+        (&["id-3"], "not asked for"),
+        (&["id-0"], "not asked for"),
+        (&["other"], "not asked for"),
+    ] {
+        assert!(take_page(&mut all, page(names), "id-", 3).unwrap_err().contains(words), "{names:?}");
+        assert_eq!(all.len(), 3);
+    }
+}

@@ -1,0 +1,229 @@
+/* Listings that lag: they show the state of before, as those of a busy Swift do
+ * for a while. No image is made of what a listing says too much or too little,
+ * and nothing stays that it does not show. */
+#include "account.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { LEN = 3 * UNIT + 5 };
+
+static struct account account;
+static const char    *container;
+static struct faults *faults;
+static uint8_t       *data;
+
+static gs_registry *registry(void)
+{
+    return spoilt_registry(faults, container, SETTINGS({ "glance_store", "swift_store_retries", "0" }));
+}
+
+/* A listing as the container gives it, of these numbers of segments that another add has stored. */
+static const char *page_of(const char *id, const char *numbers)
+{
+    const char *page = "";
+    for (; *numbers; numbers++)
+        page = text("%s%s{\"name\":\"%s-0000%c\",\"bytes\":5,\"hash\":\"35b036cbaf01235fd89af8f2c0d6c6b4\","
+                    "\"content_type\":\"a/b;glance-store-upload=killed\"}", page, *page ? "," : "", id, *numbers);
+    return text("[%s]", page);
+}
+
+/* The listings with these times, such as 2-3, show that; all are one page, and an empty one. */
+static void shows(const char *id, const char *times, const char *page)
+{
+    faults_rule(faults, "GET *prefix=%s-*marker= %s status=200 body='%s'", id, times, page);
+    faults_rule(faults, "GET *prefix=%s-*marker=%s* * status=200 body=[]", id, id);
+}
+
+/* What an add of so many segments leaves that was killed. */
+static void leave_segments(const char *id, int count)
+{
+    for (int i = 1; i <= count; i++)
+        put_object(&account, container, text("%s-%05d", id, i), "X-Object-Meta-Glance-Store-Upload: killed\r\n", "stale", 5);
+}
+
+static const char *names_of(const char *id, int segments)
+{
+    const char *names = text("%s\n", id);
+    for (int i = 1; i <= segments; i++)
+        names = text("%s%s-%05d\n", names, id, i);
+    return names;
+}
+
+/* Adds, and finds it, and nothing else in the container. */
+static void check_added(gs_store *store, const char *id, size_t len)
+{
+    const char *uri = try_add(store, id, data, len, len, GS_OK);
+    CHECK_STR(names_of(id, (int)((len + UNIT - 1) / UNIT)), names_in(&account, container));
+    if (uri) {
+        check_image(store, uri, data, len);
+        faults_clear(faults);
+        OK(gs_delete(store, uri, NULL, ERR));
+    }
+    CHECK_STR("", names_in(&account, container));
+    faults_clear(faults);
+}
+
+/* ---- Adds --------------------------------------------------------------------------- */
+
+static void leftovers_that_do_not_show(gs_store *store)
+{
+    const char *id = new_id();
+    check_context("leftovers of which the listing shows some");
+    leave_segments(id, 7);
+    shows(id, "1", page_of(id, "2"));
+    check_added(store, id, 2 * UNIT);
+
+    id = new_id();
+    check_context("leftovers of which the listing shows none");
+    leave_segments(id, 7);
+    const char *before = contents(&account, container);
+    shows(id, "1", "[]");
+    try_add(store, id, data, 2 * UNIT, 2 * UNIT, GS_DUPLICATE);
+    CHECK_STR(before, contents(&account, container));
+    faults_clear(faults);
+    check_added(store, id, 2 * UNIT);
+}
+
+static void objects_that_are_gone(gs_store *store)
+{
+    const char *id = new_id();
+    check_context("leftovers that are gone");
+    shows(id, "1", page_of(id, "123456"));
+    check_added(store, id, LEN);
+
+    id = new_id();
+    check_context("another image that is gone");
+    shows(id, "1", text("[{\"name\":\"%s-copy\",\"bytes\":5,\"hash\":\"\"}]", id));
+    check_added(store, id, LEN);
+
+    id = new_id();
+    check_context("leftovers that are gone, and show once more in the end");
+    shows(id, "2", page_of(id, "123456"));
+    check_added(store, id, LEN);
+}
+
+static void segments_that_do_not_show(gs_store *store)
+{
+    const char *id = new_id();
+    check_context("segments that the listing does not show yet");
+    shows(id, "2-4", "[]");
+    check_added(store, id, LEN);
+
+    id = new_id();
+    check_context("an image that is too short at first, as the server's own listing lags");
+    faults_rule(faults, "HEAD */%s 2-4 answer-header=\"Content-Length: %d\"", id, UNIT);
+    check_added(store, id, LEN);
+    if (small_run())
+        return;
+
+    id = new_id();
+    check_context("segments that the listing never shows");
+    shows(id, "2-", "[]");
+    try_add(store, id, data, LEN, LEN, GS_UNAVAILABLE);
+    CHECK_HAS("swift_store_manifest", failure.message);
+    CHECK_STR("", names_in(&account, container));
+    faults_clear(faults);
+
+    id = new_id();
+    check_context("an image that is too short for ever");
+    faults_rule(faults, "HEAD */%s 2- answer-header=\"Content-Length: %d\"", id, UNIT);
+    try_add(store, id, data, LEN, LEN, GS_FAILED);
+    CHECK_HAS(text("%d", LEN), failure.message);
+    CHECK_STR("", names_in(&account, container));
+    faults_clear(faults);
+}
+
+/* What a failed add has stored is removed whatever listings say. */
+static void failed_adds(gs_store *store)
+{
+    const char *id = new_id();
+    check_context("an add that fails");
+    shows(id, "1-", "[]");
+    faults_rule(faults, "PUT */%s-00003 * status=413", id);
+    try_add(store, id, data, LEN, LEN, GS_STORAGE_FULL);
+    faults_clear(faults);
+    CHECK_STR("", names_in(&account, container));
+}
+
+/* Segments that a rival has removed, whatever the listing says, are none to make an image of. */
+struct rival { gs_store *store; const char *id; };
+
+static void *remove_leftovers(void *user)
+{
+    struct rival *rival = user;
+    const char   *uri = text("swift+http://demo%%3Ademo:demopass@%s/%s/%s", strstr(swift("SWIFT_KEYSTONE_URL"), "//") + 2,
+                             container, rival->id);
+    faults_await(faults, "manifest");
+    FAILS(GS_NOT_FOUND, gs_delete(rival->store, uri, NULL, ERR));
+    faults_release(faults, "manifest");
+    return NULL;
+}
+
+static void segments_that_are_gone(gs_store *store)
+{
+    gs_registry *other = registry_in(container, NULL);
+    struct rival rival = { default_store(other), new_id() };
+    check_context("segments that a rival has removed, as the listing does not show");
+    faults_rule(faults, "PUT */%s 1 hold=manifest at=request", rival.id);
+    /* So does the server's own. */
+    faults_rule(faults, "HEAD */%s 2- answer-header=\"Content-Length: %d\"", rival.id, LEN);
+    pthread_t thread = start(remove_leftovers, &rival);
+    try_add(store, rival.id, data, LEN, LEN, GS_FAILED);
+    CHECK_HAS("not there any more", failure.message);
+    join(thread);
+    faults_clear(faults);
+    CHECK_STR("", names_in(&account, container));
+    gs_registry_free(other);
+}
+
+/* ---- Deletes ------------------------------------------------------------------------- */
+
+static void deleted_images(gs_store *store)
+{
+    static const char *const numbers[] = { "", "1", "124", "3", "1234", "123456" };
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        const char *id = new_id(), *uri = try_add(store, id, data, LEN, LEN, GS_OK);
+        check_context("a delete of an image of which the listing shows the segments \"%s\"", numbers[i]);
+        faults_clear(faults);
+        shows(id, "1", page_of(id, numbers[i]));
+        OK(gs_delete(store, uri, NULL, ERR));
+        CHECK_STR("", names_in(&account, container));
+        faults_clear(faults);
+    }
+}
+
+static void deleted_leftovers(gs_store *store)
+{
+    static const char *const numbers[] = { "1", "124", "3", "1234567" };
+    const char *address = strstr(keystone_through(faults), "//") + 2;
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        const char *id = new_id();
+        check_context("a delete of leftovers of which the listing shows the segments \"%s\"", numbers[i]);
+        leave_segments(id, 7);
+        shows(id, "1", page_of(id, numbers[i]));
+        FAILS(GS_NOT_FOUND, gs_delete(store, text("swift+http://demo%%3Ademo:demopass@%s/%s/%s", address, container, id), NULL, ERR));
+        CHECK_STR("", names_in(&account, container));
+        faults_clear(faults);
+    }
+}
+
+int main(void)
+{
+    account = demo_account();
+    container = new_container(&account);
+    faults = swift_faults();
+    data = new_data(LEN, RANDOM_DATA);
+    gs_registry *reg = registry();
+    leftovers_that_do_not_show(default_store(reg));
+    objects_that_are_gone(default_store(reg));
+    segments_that_do_not_show(default_store(reg));
+    failed_adds(default_store(reg));
+    segments_that_are_gone(default_store(reg));
+    deleted_images(default_store(reg));
+    deleted_leftovers(default_store(reg));
+    gs_registry_free(reg);
+    free(data);
+    faults_stop(faults);
+    return check_result();
+}
