@@ -1,7 +1,7 @@
 //! Removing images: segments first, so that what remains of a failure can be removed by the next attempt.
 
 use http::HeaderValue;
-use http::header::ACCEPT;
+use http::header::{ACCEPT, CONTENT_TYPE};
 use serde_json::Value;
 
 use super::layout::{is_segment_of, segment_prefix};
@@ -61,36 +61,22 @@ async fn delete_segments(storage: &Storage, container: &str, prefix: &str, image
     remove_all(storage, container, names).await
 }
 
-/// The server deletes the segments of a list, and says of which it could not.
+/// Deletes what a list names, and then the list.  Of lists of segments the server does that by one request.  A list of
+/// lists it would delete before what these name, and give up half-way where that is more than it deletes at once:
+/// so these go one by one, lowest first.
 async fn delete_static(storage: &Storage, container: &str, object: &str, depth: usize) -> Result<()> {
-    let request = Request::delete().with(ACCEPT, HeaderValue::from_static("application/json"));
-    let response = storage.send(&[container, object], "?multipart-manifest=delete", request).await?;
-    let outcome = match response.status {
-        200..300 => check_report(&response.body.read_all(MAX_REPORT).await?)?,
-        404 => Outcome::Deleted,
-        400 => Outcome::TooMany,
-        _ => return Err(refused(response, &format!("delete {container}/{object} with its segments")).await),
+    let Some(entries) = read_list(storage, container, object).await? else {
+        return match delete_at_once(storage, container, object).await? {
+            Outcome::Deleted => Ok(()),
+            Outcome::TooMany => Err(not_all("400 Bad Request")),
+        };
     };
-    match outcome {
-        Outcome::Deleted => Ok(()),
-        Outcome::TooMany => delete_by_lists(storage, container, object, depth).await,
-    }
-}
-
-/// Deletes what a list names, each of the lists among that by a request of its own, and then the list: a server
-/// deletes so many segments at once, and no more.
-async fn delete_by_lists(storage: &Storage, container: &str, object: &str, depth: usize) -> Result<()> {
-    let response = storage.send(&[container, object], "?multipart-manifest=get", Request::get()).await?;
-    let entries = match response.status {
-        200 => entries_of(&response.body.read_all(MAX_LIST).await?),
-        404 => return Ok(()),
-        _ => return Err(refused(response, &format!("read the list of {container}/{object}")).await),
-    };
-    let entries = entries.ok_or_else(|| not_all("its list is not the JSON that was asked for"))?;
     let (lists, segments): (Vec<Entry>, Vec<Entry>) = entries.into_iter().partition(|entry| entry.is_list);
-    // Without lists in it, it is as short as servers take them.
-    if lists.is_empty() || depth == MAX_DEPTH {
-        return Err(not_all("400 Bad Request"));
+    if lists.is_empty() && delete_at_once(storage, container, object).await? == Outcome::Deleted {
+        return Ok(());
+    }
+    if !lists.is_empty() && depth == MAX_DEPTH {
+        return Err(not_all("lists lie in lists, and deeper than Swift lets them"));
     }
     for list in lists {
         Box::pin(delete_static(storage, &list.container, &list.object, depth + 1)).await?;
@@ -101,6 +87,30 @@ async fn delete_by_lists(storage: &Storage, container: &str, object: &str, depth
     })
     .await?;
     storage.delete(container, object).await.map(drop)
+}
+
+/// The server deletes a list with all that it names, and says of what it could not.
+async fn delete_at_once(storage: &Storage, container: &str, object: &str) -> Result<Outcome> {
+    let request = Request::delete().with(ACCEPT, HeaderValue::from_static("application/json"));
+    let response = storage.send(&[container, object], "?multipart-manifest=delete", request).await?;
+    match response.status {
+        200..300 => check_report(&response.body.read_all(MAX_REPORT).await?),
+        404 => Ok(Outcome::Deleted),
+        400 => Ok(Outcome::TooMany),
+        _ => Err(refused(response, &format!("delete {container}/{object} with its segments")).await),
+    }
+}
+
+/// What a list names; none: the server does not tell.
+async fn read_list(storage: &Storage, container: &str, object: &str) -> Result<Option<Vec<Entry>>> {
+    let response = storage.send(&[container, object], "?multipart-manifest=get", Request::get()).await?;
+    let is_list = response.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+    match response.status {
+        200 if is_list => Ok(entries_of(&response.body.read_all(MAX_LIST).await?)),
+        // It may be the image itself.
+        200 | 404 => Ok(None),
+        _ => Err(refused(response, &format!("read the list of {container}/{object}")).await),
+    }
 }
 
 /// What a list names.
