@@ -43,9 +43,10 @@ static const struct bad_day segmented[] = {
     { "the token ends before the manifest", OVERCOME, 0, { "PUT */@ 1 status=401" } },
     { "Keystone is answered 503 once", OVERCOME, 0, { "POST keystone:* 1 status=503" } },
     { "Keystone's answer is lost", OVERCOME, 0, { "POST keystone:* 1 cut=answer" } },
-    { "a segment is answered 507 twice", EITHER, 0, { "PUT */@-00002 1-2 status=507" } },
-    { "a segment's answer has a wrong ETag once", EITHER, 0, { "PUT */@-00002 1 answer-header=\"Etag: 0123456789abcdef0123456789abcdef\"" } },
-    { "a segment is answered 422 once", EITHER, 0, { "PUT */@-00002 1 status=422" } },
+    { "segments are answered 507 in bursts", OVERCOME, 0, { "PUT */@-0000[13] 1-2 status=507", "PUT */@-0000[24] 1-2 status=507" } },
+    { "segments are answered 500 and 498 in bursts", OVERCOME, 0, { "PUT */@-0000[13] 1-2 status=500", "PUT */@-0000[24] 1-2 status=498" } },
+    { "a segment's answer has a wrong ETag once", OVERCOME, 0, { "PUT */@-00002 1 answer-header=\"Etag: 0123456789abcdef0123456789abcdef\"" } },
+    { "a segment is answered 422 once", GS_FAILED, 422, { "PUT */@-00002 1 status=422" } },
 
     { "a segment is too large for the account", GS_STORAGE_FULL, 413, { "PUT */@-00002 * status=413" } },
     { "the manifest is too large for the account", GS_STORAGE_FULL, 413, { "PUT */@ * status=413" } },
@@ -279,6 +280,12 @@ static void company(const char *manifest)
     check_context("a segment is lost before the manifest is there, %s", manifest);
     with_another(manifest, new_id(), at_manifest, lose_a_segment, &status);
     CHECK(status != GS_OK);
+    CHECK_STR("", names_in(&account, container));
+
+    check_context("a segment is lost before the segments are looked for, %s", manifest);
+    with_another(manifest, new_id(), at_listing, lose_a_segment, &status);
+    CHECK_STR("GS_FAILED", status_name(status));
+    CHECK_HAS("not there any more", failure.message);
     CHECK_STR("", names_in(&account, container));
 
     id = new_id();

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { LEN = 3 * UNIT + 5, OVERCOME = -1 };
 
@@ -57,6 +58,7 @@ static void check_bad_get(const struct bad_day *day, const char *name)
 {
     gs_registry *reg = registry();
     struct sink  sink = { 0 };
+    const char  *before = contents(&account, container);
     check_context("%s, %s", day->why, name);
     faults_rule(faults, "%s", with_name(day->rule, name));
     gs_status status = RETURNS(gs_get(default_store(reg), uri_of(name), sink_write, &sink, NULL, ERR));
@@ -66,8 +68,12 @@ static void check_bad_get(const struct bad_day *day, const char *name)
     else if (day->http_status)
         CHECK_INT(day->http_status, failure.http_status);
     CHECK(sink.len == 0 || memcmp(data, sink.data, sink.len) == 0);
+    /* It goes on where it was cut. */
+    if (strcmp(day->why, "cut in the middle") == 0)
+        CHECK_INT(1, (int)faults_count(faults, text("swift GET /v1/AUTH_%s/%s/%s 206", swift("SWIFT_PROJECT_ID"), container, name), "\"bytes="));
     sink_free(&sink);
     faults_clear(faults);
+    CHECK_STR(before, contents(&account, container));
     gs_registry_free(reg);
 }
 
@@ -228,6 +234,70 @@ static void deletes(void)
     }
 }
 
+static void *let_both_go(void *user)
+{
+    faults_await(faults, "one");
+    faults_await(faults, "two");
+    faults_release(faults, "one");
+    faults_release(faults, "two");
+    return user;
+}
+
+static void parallel_deletes(void)
+{
+    gs_registry *reg = registry();
+    const char  *id = new_id(), *uri = try_add(default_store(reg), id, data, LEN, LEN, GS_OK);
+    check_context("a delete of several segments at a time");
+    faults_rule(faults, "DELETE */%s-00001 1 hold=one at=request", id);
+    faults_rule(faults, "DELETE */%s-00002 1 hold=two at=request", id);
+    pthread_t thread = start(let_both_go, NULL);
+    OK(gs_delete(default_store(reg), uri, NULL, ERR));
+    join(thread);
+    CHECK_INT(5, (int)faults_count(faults, "swift DELETE", id));
+    CHECK_LACKS(id, names_in(&account, container));
+    faults_clear(faults);
+    gs_registry_free(reg);
+}
+
+static void *be_slow(void *user)
+{
+    faults_await(faults, "slow");
+    usleep(200000);
+    faults_release(faults, "slow");
+    return user;
+}
+
+/* What one connection brings slowly is brought by several, each for another range of the same image; one
+ * that breaks is resumed, and the others go on. */
+static void parallel_gets(void)
+{
+    enum { SLOW = 16 * MiB };
+    uint8_t     *slow = new_data(SLOW, RANDOM_DATA);
+    gs_registry *reg = spoilt_registry(faults, container, SETTINGS({ "glance_store", "swift_store_large_object_chunk_size", "4" },
+                                                                    { "glance_store", "transfer_memory", "16" }));
+    const char  *id = new_id(), *uri = try_add(default_store(reg), id, slow, SLOW, SLOW, GS_OK);
+    const char  *gets = text("swift GET /v1/AUTH_%s/%s/%s 206", swift("SWIFT_PROJECT_ID"), container, id);
+    for (int is_cut = 0; is_cut < 2; is_cut++) {
+        struct sink sink = { 0 };
+        check_context("a get by several connections%s", is_cut ? ", of which one is cut" : "");
+        faults_clear(faults);
+        faults_rule(faults, "GET */%s 1 hold=slow at=500000", id);
+        if (is_cut)
+            faults_rule(faults, "GET */%s 3 cut-answer=100000", id);
+        pthread_t thread = start(be_slow, NULL);
+        if (OK(gs_get(default_store(reg), uri, sink_write, &sink, NULL, ERR)))
+            CHECK_BYTES(slow, SLOW, sink.data, sink.len);
+        join(thread);
+        CHECK(faults_count(faults, gets, "\"bytes=") > 1);
+        CHECK_INT((int)faults_count(faults, gets, "\"bytes="), (int)faults_count(faults, gets, "if-range"));
+        sink_free(&sink);
+    }
+    faults_clear(faults);
+    OK(gs_delete(default_store(reg), uri, NULL, ERR));
+    free(slow);
+    gs_registry_free(reg);
+}
+
 /* How long a page is, is the server's to say; one that gives the same page for ever is not believed. */
 static void listings_in_pages(void)
 {
@@ -266,7 +336,10 @@ int main(void)
     random_reads();
     sizes();
     deletes();
+    parallel_deletes();
     listings_in_pages();
+    if (!small_run())
+        parallel_gets();
     free(data);
     faults_stop(faults);
     return check_result();

@@ -18,6 +18,9 @@ static gs_cancel     *token;
 static const char *const add_phases[] = {
     "POST keystone:* 1 hold=here at=request",
     "POST keystone:* 1 hold=here at=answer",
+    "HEAD */@ 1 hold=here at=request",
+    "GET *prefix=@-* 1 hold=here at=answer",
+    "GET *prefix=@-* 2 hold=here at=request",
     "PUT */@-00001 1 hold=here at=request",
     "PUT */@-00001 1 hold=here at=answer",
     "PUT */@-00004 1 hold=here at=request",
@@ -161,6 +164,41 @@ static void cancelled_gets(void)
     gs_registry_free(whole);
 }
 
+static const char *const delete_phases[] = {
+    "HEAD */@ 1 hold=here at=answer",
+    "GET *prefix=@-* 1 hold=here at=request",
+    "DELETE */@-00002 1 hold=here at=request",
+    "DELETE */@-00002 1 hold=here at=answer",
+    "DELETE */@ 1 hold=here at=request",
+};
+
+/* What a delete has left can be deleted. */
+static void cancelled_deletes(void)
+{
+    gs_registry *whole = registry_in(container, NULL);
+    const char  *before = contents(&account, container);
+    for (size_t i = 0; i < sizeof delete_phases / sizeof *delete_phases; i++) {
+        gs_registry *reg = registry("dlo");
+        gs_opts      opts = GS_OPTS_INIT;
+        const char  *id = new_id(), *stored = try_add(default_store(whole), id, data, LEN, LEN, GS_OK);
+        const char  *uri = text("swift+http://demo%%3Ademo:demopass@%s/%s/%s", strstr(keystone_through(faults), "//") + 2, container, id);
+        check_context("a delete cancelled at %s", delete_phases[i]);
+        faults_rule(faults, "%s", with_id(delete_phases[i], id));
+        opts.cancel = token = gs_cancel_new();
+        MUST(token != NULL);
+        pthread_t thread = start(cancel_there, NULL);
+        FAILS(GS_CANCELLED, gs_delete(default_store(reg), uri, &opts, ERR));
+        join(thread);
+        faults_clear(faults);
+        CHECK_HAS(text("%s\n", id), names_in(&account, container));
+        OK(gs_delete(default_store(whole), stored, NULL, ERR));
+        CHECK_STR(before, contents(&account, container));
+        gs_cancel_free(token);
+        gs_registry_free(reg);
+    }
+    gs_registry_free(whole);
+}
+
 /* ---- Killed processes -------------------------------------------------------------------- */
 
 static void add_and_never_return(const char *id, const char *manifest)
@@ -172,10 +210,9 @@ static void add_and_never_return(const char *id, const char *manifest)
     _exit(status == GS_OK ? 3 : 4);
 }
 
-/* Segments remain of a process that is killed while its last one is under way. */
-static void kill_an_adder(const char *id, const char *manifest)
+static void kill_an_adder_at(const char *request, const char *id, const char *manifest)
 {
-    faults_rule(faults, "PUT */%s-00004 1 hold=here at=request", id);
+    faults_rule(faults, "%s", with_id(request, id));
     fflush(NULL);
     pid_t child = fork();
     MUST(child >= 0);
@@ -185,6 +222,12 @@ static void kill_an_adder(const char *id, const char *manifest)
     MUST(kill(child, SIGKILL) == 0);
     CHECK_INT(128 + SIGKILL, wait_for(child));
     faults_clear(faults);
+}
+
+/* Segments remain of a process that is killed while its last one is under way. */
+static void kill_an_adder(const char *id, const char *manifest)
+{
+    kill_an_adder_at("PUT */@-00004 1 hold=here at=request", id, manifest);
     CHECK_LACKS(text("%s\n", id), names_in(&account, container));
 }
 
@@ -209,6 +252,20 @@ static void killed_adders(const char *manifest)
     kill_an_adder(id, manifest);
     try_add(default_store(reg), id, data, 2 * UNIT, 2 * UNIT + 1, GS_SIZE_MISMATCH);
     CHECK_STR(before, names_in(&account, container));
+
+    check_context("an add killed before its image is there, %s", manifest);
+    bool is_static = strcmp(manifest, "slo") == 0;
+    kill_an_adder_at(is_static ? "PUT */@[?]* 1 hold=here at=request" : "PUT */@ 1 hold=here at=request", id, manifest);
+    CHECK_HAS(text("%s-00004", id), names_in(&account, container));
+    FAILS(GS_NOT_FOUND, gs_delete(default_store(reg), uri, NULL, ERR));
+    CHECK_STR(before, names_in(&account, container));
+
+    check_context("an add killed when its image is there, %s", manifest);
+    kill_an_adder_at(is_static ? "PUT */@[?]* 1 hold=here at=answer" : "PUT */@ 1 hold=here at=answer", id, manifest);
+    try_add(default_store(reg), id, data, LEN, LEN, GS_DUPLICATE);
+    check_image(default_store(reg), uri, data, LEN);
+    OK(gs_delete(default_store(reg), uri, NULL, ERR));
+    CHECK_STR(before, names_in(&account, container));
     gs_registry_free(reg);
 }
 
@@ -225,6 +282,7 @@ int main(void)
     cancelled_too_late("dlo", 1000);
     overdue_adds();
     cancelled_gets();
+    cancelled_deletes();
     free(data);
     faults_stop(faults);
     return check_result();

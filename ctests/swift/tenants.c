@@ -153,6 +153,8 @@ static const struct { const char *region, *type, *interface, *host; } endpoints[
     { "RegionOne", "object-store", "internalURL", "internal" },
     { "RegionOne", "object-store", "adminURL", "admin" },
     { "WestCarolina", "object-store", "publicURL", "west" },
+    /* Of several the first. */
+    { "", "object-store", "publicURL", "west" },
     { "RegionOne", "toy-store", "publicURL", "toys" },
     { "Atlantis", "object-store", "publicURL", NULL },
     { "RegionOne", "shoe-store", "publicURL", NULL },

@@ -223,6 +223,17 @@ static void requests(void)
     CHECK_INT(1, faults_count(faults, "keystone POST /v3/auth/tokens", "password"));
     faults_clear(faults);
 
+    check_context("the requests of an add and a delete with a list");
+    gs_registry *fixed = spoilt_registry(faults, container, SETTINGS({ "glance_store", "swift_store_manifest", "slo" }));
+    const char  *list = try_add(default_store(fixed), new_id(), data, 3 * UNIT, 3 * UNIT, GS_OK);
+    /* A server may have another opinion of a hash than that of the bytes it got, and says so with 422. */
+    CHECK_INT(0, faults_count(faults, "swift PUT", "\"etag\""));
+    OK(gs_delete(default_store(fixed), list, NULL, ERR));
+    CHECK_INT(1, faults_count(faults, "swift DELETE", ""));
+    CHECK_INT(1, faults_count(faults, "swift DELETE", "?multipart-manifest=delete"));
+    gs_registry_free(fixed);
+    faults_clear(faults);
+
     check_context("the requests of a small add");
     const char *small = try_add(store, new_id(), data, 100, 100, GS_OK);
     CHECK_INT(1, faults_count(faults, "swift PUT", ""));

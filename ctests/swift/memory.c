@@ -1,0 +1,72 @@
+/* However large the image, a call holds at most `transfer_memory` and 16 MiB more. */
+#include "account.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { TRANSFER_MEMORY = 8, ALLOWANCE = 16 };
+
+static const uint64_t size = 96u * MiB;
+
+static int64_t pattern(void *user, uint8_t *buf, size_t len)
+{
+    uint64_t *left = user;
+    size_t    count = *left < len ? (size_t)*left : len;
+    memset(buf, (int)(*left >> 20) | 1, count);
+    *left -= count;
+    return (int64_t)count;
+}
+
+static int discard(void *user, const uint8_t *data, size_t len, uint64_t offset)
+{
+    uint64_t *end = user;
+    (void)data;
+    *end = offset + len;
+    return 0;
+}
+
+static long memory_of(const char *key)
+{
+    return strtol(line_of("/proc/self/status", key), NULL, 10);
+}
+
+static void check_within(long before)
+{
+    long most = memory_of("VmHWM:") - before;
+    if (most > (TRANSFER_MEMORY + ALLOWANCE) * KiB)
+        CHECK_INT((TRANSFER_MEMORY + ALLOWANCE) * KiB, most);
+}
+
+int main(void)
+{
+    static const struct { const char *how, *manifest, *threshold; bool announced; } ways[] = {
+        { "in segments", "dlo", "1", true },
+        { "in segments, not announced", "slo", "1", false },
+        { "as it comes", "dlo", "5000", true },
+    };
+    struct account account = demo_account();
+    const char    *container = new_container(&account);
+    long           before = memory_of("VmRSS:");
+    MUST(before > 0);
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        gs_registry *reg = registry_in(container, SETTINGS({ "glance_store", "transfer_memory", text("%d", TRANSFER_MEMORY) },
+                                                           { "glance_store", "swift_store_large_object_chunk_size", "200" },
+                                                           { "glance_store", "swift_store_manifest", ways[i].manifest },
+                                                           { "glance_store", "swift_store_large_object_size", ways[i].threshold }));
+        uint64_t      left = size, end = 0;
+        gs_image     *image = NULL;
+        gs_image_info info = GS_IMAGE_INFO_INIT;
+        check_context("an add %s", ways[i].how);
+        MUST(OK(gs_add(default_store(reg), new_id(), ways[i].announced ? size : GS_SIZE_UNKNOWN, pattern, &left, NULL, &image, ERR)));
+        check_within(before);
+        gs_image_get_info(image, &info);
+        check_context("a get of what was added %s", ways[i].how);
+        OK(gs_get(default_store(reg), info.uri, discard, &end, NULL, ERR));
+        CHECK_SIZE(size, end);
+        check_within(before);
+        OK(gs_delete(default_store(reg), info.uri, NULL, ERR));
+        gs_image_free(image);
+        gs_registry_free(reg);
+    }
+    return check_result();
+}
