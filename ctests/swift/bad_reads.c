@@ -181,6 +181,7 @@ static const struct bad_day bad_sizes[] = {
     { "503 once", OVERCOME, 0, "HEAD */@ 1 status=503" },
     { "the token has ended", OVERCOME, 0, "HEAD */@ 1 request-header=\"X-Auth-Token: ended\"" },
     { "cut", OVERCOME, 0, "HEAD */@ 1 cut=answer" },
+    { "the server does not add up so many segments", OVERCOME, 0, "HEAD */@ * answer-header=Content-Length:" },
     { "503 for ever", GS_UNAVAILABLE, 503, "HEAD */@ * status=503" },
     { "403", GS_FORBIDDEN, 403, "HEAD */@ * status=403" },
     { "404", GS_NOT_FOUND, 404, "HEAD */@ * status=404" },

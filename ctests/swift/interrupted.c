@@ -77,6 +77,33 @@ static void cancelled_adds(const char *manifest)
     }
 }
 
+/* What a killed add has left may be gone or not; nothing says for ever that somebody removes it. */
+static void cancelled_clearance(void)
+{
+    struct source source = { .data = data, .len = LEN };
+    gs_registry  *reg = registry("dlo");
+    gs_image     *image = NULL;
+    gs_opts       opts = GS_OPTS_INIT;
+    const char   *id = new_id();
+    check_context("an add cancelled while it removes leftovers");
+    for (int i = 1; i <= 3; i++)
+        put_object(&account, container, text("%s-%05d", id, i), "X-Object-Meta-Glance-Store-Upload: killed\r\n", "stale", 5);
+    faults_rule(faults, "DELETE */%s-00002 1 hold=here at=answer", id);
+    /* As long as it takes. */
+    faults_rule(faults, "DELETE */%s-00000 1 hold=gone at=answer", id);
+    opts.cancel = token = gs_cancel_new();
+    MUST(token != NULL);
+    pthread_t thread = start(cancel_there, NULL);
+    FAILS(GS_CANCELLED, gs_add(default_store(reg), id, LEN, source_read, &source, &opts, &image, ERR));
+    join(thread);
+    faults_release(faults, "here");
+    faults_await(faults, "gone");
+    faults_clear(faults);
+    CHECK_STR("", names_in(&account, container));
+    gs_cancel_free(token);
+    gs_registry_free(reg);
+}
+
 static void *cancel_and_release(void *user)
 {
     cancel_there(user);
@@ -280,6 +307,7 @@ int main(void)
     cancelled_adds(small_run() ? "dlo" : "slo");
     cancelled_too_late(small_run() ? "slo" : "dlo", LEN);
     cancelled_too_late("dlo", 1000);
+    cancelled_clearance();
     overdue_adds();
     cancelled_gets();
     cancelled_deletes();

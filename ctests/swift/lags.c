@@ -35,11 +35,11 @@ static void shows(const char *id, const char *times, const char *page)
     faults_rule(faults, "GET *prefix=%s-*marker=%s* * status=200 body=[]", id, id);
 }
 
-/* What an add of so many segments leaves that was killed. */
-static void leave_segments(const char *id, int count)
+/* What an add leaves that was killed: the segments of these numbers. */
+static void leave_segments(const char *id, const char *numbers)
 {
-    for (int i = 1; i <= count; i++)
-        put_object(&account, container, text("%s-%05d", id, i), "X-Object-Meta-Glance-Store-Upload: killed\r\n", "stale", 5);
+    for (; *numbers; numbers++)
+        put_object(&account, container, text("%s-0000%c", id, *numbers), "X-Object-Meta-Glance-Store-Upload: killed\r\n", "stale", 5);
 }
 
 static const char *names_of(const char *id, int segments)
@@ -70,13 +70,13 @@ static void leftovers_that_do_not_show(gs_store *store)
 {
     const char *id = new_id();
     check_context("leftovers of which the listing shows some");
-    leave_segments(id, 7);
+    leave_segments(id, "12358");
     shows(id, "1", page_of(id, "2"));
     check_added(store, id, 2 * UNIT);
 
     id = new_id();
     check_context("leftovers of which the listing shows none");
-    leave_segments(id, 7);
+    leave_segments(id, "1234567");
     const char *before = contents(&account, container);
     shows(id, "1", "[]");
     try_add(store, id, data, 2 * UNIT, 2 * UNIT, GS_DUPLICATE);
@@ -200,7 +200,7 @@ static void deleted_leftovers(gs_store *store)
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         const char *id = new_id();
         check_context("a delete of leftovers of which the listing shows the segments \"%s\"", numbers[i]);
-        leave_segments(id, 7);
+        leave_segments(id, "123458");
         shows(id, "1", page_of(id, numbers[i]));
         FAILS(GS_NOT_FOUND, gs_delete(store, text("swift+http://demo%%3Ademo:demopass@%s/%s/%s", address, container, id), NULL, ERR));
         CHECK_STR("", names_in(&account, container));

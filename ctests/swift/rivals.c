@@ -124,6 +124,26 @@ static void comes_too_late(void *(*other_does)(void *), const char *manifest)
     free_rival(&other);
 }
 
+/* In one store the one knows of the other. */
+static void in_one_store(const char *manifest)
+{
+    const char  *id = new_id();
+    struct rival adder = new_rival(id, manifest), deleter = adder, second = adder;
+    faults_rule(faults, "%s 1 hold=manifest at=request", manifest_put(id, manifest));
+    pthread_t thread = start(add, &adder);
+    faults_await(faults, "manifest");
+    delete(&deleter);
+    add(&second);
+    faults_release(faults, "manifest");
+    join(thread);
+    check_context("a delete and another add in the store that adds, %s", manifest);
+    CHECK_STR("GS_NOT_FOUND", status_name(deleter.status));
+    CHECK_STR("GS_DUPLICATE", status_name(second.status));
+    CHECK_STR("GS_OK", status_name(adder.status));
+    check_left(&adder, id);
+    free_rival(&adder);
+}
+
 /* ---- As it comes ------------------------------------------------------------------------ */
 
 /* In a child. */
@@ -176,6 +196,7 @@ int main(void)
         looks_too_early(delete, manifests[i]);
         comes_too_late(add, manifests[i]);
         comes_too_late(delete, manifests[i]);
+        in_one_store(manifests[i]);
         races(manifests[i]);
     }
     faults_stop(faults);
