@@ -1,6 +1,5 @@
 //! A cluster as one of its daemons shows it: connections that all calls of a store share, and trying again.
 
-use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,6 +13,7 @@ use super::codes;
 use super::connection::{Connection, Lost};
 use super::room::Space;
 use super::wire::{Answer, Request};
+use crate::chance;
 use crate::error::{Error, Kind, Result};
 use crate::log::{Level, Log};
 
@@ -212,6 +212,5 @@ fn jittered(pause: Duration) -> Duration {
 
 /// A number that nobody can foresee.
 pub fn chance() -> u32 {
-    // A new RandomState is seeded by the system.
-    (RandomState::new().hash_one(0) >> 32) as u32
+    (chance::number() >> 32) as u32
 }
