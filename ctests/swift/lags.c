@@ -208,6 +208,28 @@ static void deleted_leftovers(gs_store *store)
     }
 }
 
+/* Who would be told of it cannot be, then: what fills the account goes all the same. */
+static void leftovers_in_a_full_account(gs_store *store)
+{
+    const char *id = new_id(), *address = strstr(keystone_through(faults), "//") + 2;
+    check_context("a delete of leftovers in a full account");
+    leave_segments(id, "123");
+    faults_rule(faults, "PUT */%s-00000 * status=413", id);
+    FAILS(GS_NOT_FOUND, gs_delete(store, text("swift+http://demo%%3Ademo:demopass@%s/%s/%s", address, container, id), NULL, ERR));
+    CHECK_STR("", names_in(&account, container));
+    faults_clear(faults);
+
+    check_context("a delete of leftovers where nothing may be stored");
+    leave_segments(id, "123");
+    const char *before = contents(&account, container);
+    faults_rule(faults, "PUT */%s-00000 * status=403", id);
+    FAILS(GS_FORBIDDEN, gs_delete(store, text("swift+http://demo%%3Ademo:demopass@%s/%s/%s", address, container, id), NULL, ERR));
+    CHECK_STR(before, contents(&account, container));
+    faults_clear(faults);
+    FAILS(GS_NOT_FOUND, gs_delete(store, text("swift+http://demo%%3Ademo:demopass@%s/%s/%s", address, container, id), NULL, ERR));
+    CHECK_STR("", names_in(&account, container));
+}
+
 int main(void)
 {
     account = demo_account();
@@ -222,6 +244,7 @@ int main(void)
     segments_that_are_gone(default_store(reg));
     deleted_images(default_store(reg));
     deleted_leftovers(default_store(reg));
+    leftovers_in_a_full_account(default_store(reg));
     gs_registry_free(reg);
     free(data);
     faults_stop(faults);

@@ -7,7 +7,7 @@ use super::layout::{is_segment_of, notice_name, segment_name, segment_number, se
 use super::storage::{Layout, Listed, Object, Storage};
 use super::together::{AT_A_TIME, each, to_the_end};
 use crate::chance;
-use crate::error::Result;
+use crate::error::{Kind, Result};
 
 /// How many segments in a row, or uploads side by side, a listing is thought not to show of a killed add.
 pub const HIDDEN: u64 = 8;
@@ -78,7 +78,11 @@ pub async fn clear(storage: &Storage, container: &str, image_id: &str, left: Vec
     let (storage, container, image_id) = (storage.clone(), container.to_owned(), image_id.to_owned());
     to_the_end(async move {
         let (notice, upload_id) = (notice_name(&image_id), chance::name());
-        storage.put_empty(&container, &notice, &upload_id).await?;
+        match storage.put_empty(&container, &notice, &upload_id).await {
+            // Who removes what fills an account up cannot wait until there is room.
+            Err(error) if error.kind() != Kind::StorageFull => return Err(error),
+            _ => {}
+        }
         let left = left.into_iter().filter(|name| *name != notice).collect();
         let cleared = clear_unless_image(&storage, &container, &image_id, left).await;
         // Another process may have put up its own in that place.
