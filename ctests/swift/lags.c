@@ -114,22 +114,35 @@ static void segments_that_do_not_show(gs_store *store)
     check_context("an image that is too short at first, as the server's own listing lags");
     faults_rule(faults, "HEAD */%s 2-4 answer-header=\"Content-Length: %d\"", id, UNIT);
     check_added(store, id, LEN);
-    if (small_run())
-        return;
+}
 
-    id = new_id();
+static void *add_what_never_shows(void *user)
+{
+    const char *id = new_id();
     check_context("segments that the listing never shows");
     shows(id, "2-", "[]");
-    try_add(store, id, data, LEN, LEN, GS_UNAVAILABLE);
+    try_add(user, id, data, LEN, LEN, GS_UNAVAILABLE);
     CHECK_HAS("swift_store_manifest", failure.message);
-    CHECK_STR("", names_in(&account, container));
-    faults_clear(faults);
+    return NULL;
+}
 
-    id = new_id();
+static void *add_what_stays_short(void *user)
+{
+    const char *id = new_id();
     check_context("an image that is too short for ever");
     faults_rule(faults, "HEAD */%s 2- answer-header=\"Content-Length: %d\"", id, UNIT);
-    try_add(store, id, data, LEN, LEN, GS_FAILED);
+    try_add(user, id, data, LEN, LEN, GS_FAILED);
     CHECK_HAS(text("%d", LEN), failure.message);
+    return NULL;
+}
+
+/* It is waited for, but not for ever. */
+static void patience_that_ends(gs_store *store)
+{
+    pthread_t threads[] = { start(add_what_never_shows, store), start(add_what_stays_short, store) };
+    join(threads[0]);
+    join(threads[1]);
+    check_context("what never shows");
     CHECK_STR("", names_in(&account, container));
     faults_clear(faults);
 }
@@ -240,6 +253,8 @@ int main(void)
     leftovers_that_do_not_show(default_store(reg));
     objects_that_are_gone(default_store(reg));
     segments_that_do_not_show(default_store(reg));
+    if (!small_run())
+        patience_that_ends(default_store(reg));
     failed_adds(default_store(reg));
     segments_that_are_gone(default_store(reg));
     deleted_images(default_store(reg));
