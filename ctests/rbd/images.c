@@ -1,4 +1,4 @@
-/* Images as the reference lays them out: objects, sizes, features, snapshots, holes, locations, copies. */
+/* Images as the reference lays them out: objects, sizes, features, snapshots, holes, sizes, locations. */
 #include "cluster.h"
 
 #include <stdlib.h>
@@ -253,56 +253,21 @@ static void places(void)
     gs_registry_free(reg);
 }
 
-/* ---- Copies ------------------------------------------------------------------ */
+/* ---- Sizes ------------------------------------------------------------------- */
 
-static gs_status copy(gs_registry *reg, const char *id, const char *uri, const gs_opts *opts)
+static void impossible_sizes(void)
 {
-    gs_image *image = NULL;
-    gs_status status = gs_copy(default_store(reg), id, default_store(reg), uri, opts, &image, ERR);
-    if (status == GS_OK) {
-        gs_image_info info = GS_IMAGE_INFO_INIT;
-        gs_image_get_info(image, &info);
-        CHECK_SIZE(LEN, info.size);
-        CHECK_STR(uri_of(id), info.uri);
-    }
-    gs_image_free(image);
-    return status;
-}
-
-static void copies(void)
-{
-    gs_registry *reg = NULL;
-    gs_opts      opts = GS_OPTS_INIT;
-    opts.flags = GS_NO_CHECKSUM;
-    for (int clones = 0; clones < 2; clones++) {
-        gs_store *store = open_store(&reg, "rbd_clone_copies", clones ? "true" : "false");
-        OK(add(store, "source", data, LEN, true));
-        check_context("a copy, clones %s", clones ? "wanted" : "not wanted");
-        OK(copy(reg, "copy", uri_of("source"), &opts));
-        CHECK((strstr(described("copy"), "\"parent\"") != NULL) == clones);
-        check_image(store, uri_of("copy"), data, LEN);
-        check_context("a copy whose bytes are looked at, clones %s", clones ? "wanted" : "not wanted");
-        OK(copy(reg, "hashed", uri_of("source"), NULL));
-        CHECK_LACKS("\"parent\"", described("hashed"));
-        check_image(store, uri_of("hashed"), data, LEN);
-        check_context("a copy of a present state");
-        OK(copy(reg, "present", "rbd://source", &opts));
-        CHECK_LACKS("\"parent\"", described("present"));
-        FAILS(GS_DUPLICATE, copy(reg, "copy", uri_of("source"), &opts));
-        FAILS(GS_NOT_FOUND, copy(reg, "new", uri_of("nothing"), &opts));
-        check_context("the source of copies, clones %s", clones ? "wanted" : "not wanted");
-        GIVES(clones ? GS_IN_USE : GS_OK, gs_delete(store, uri_of("source"), NULL, ERR));
-        if (clones) {
-            /* Which clones there are, old versions of librbd cannot be asked. */
-            CHECK_HAS(getenv("GS_TEST_OLD_LIBRBD") ? "as by clones" : "images/copy", failure.message);
-            check_image(store, uri_of("source"), data, LEN);
-        }
-        check_image(store, uri_of("copy"), data, LEN);
-        drop(store, "copy");
-        if (clones)
-            drop(store, "source");
-        drop(store, "hashed");
-        drop(store, "present");
+    const uint64_t sizes[] = { (256000000ull << 20) + 1, 1ull << 60, GS_SIZE_UNKNOWN - 1 };
+    gs_registry   *reg = rbd_registry(NULL);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        struct source source = { .data = data, .len = LEN };
+        gs_image     *image = NULL;
+        check_context("an image of %llu bytes", (unsigned long long)sizes[i]);
+        FAILS(GS_STORAGE_FULL, gs_add(default_store(reg), "im", sizes[i], source_read, &source, NULL, &image, ERR));
+        CHECK_HAS(text("%llu bytes", (unsigned long long)sizes[i]), failure.message);
+        CHECK_HAS("268435456000000 at most", failure.message);
+        CHECK_HAS("rbd_store_chunk_size", failure.message);
+        CHECK_INT(0, source.calls);
     }
     gs_registry_free(reg);
 }
@@ -318,7 +283,7 @@ int main(void)
     holes();
     names();
     places();
-    copies();
+    impossible_sizes();
     check_context("after everything");
     CHECK_STR(before, objects());
     free(data);

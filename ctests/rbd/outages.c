@@ -214,6 +214,80 @@ static void stalled_gets(gs_store *store)
     CHECK_STR("", objects());
 }
 
+/* ---- Calls that end while it is stopped ---------------------------------------------------- */
+
+static void *cancel_soon(void *user)
+{
+    /* Long enough for the call to wait; nothing depends on that. */
+    usleep(200000);
+    gs_cancel_trigger(user);
+    return NULL;
+}
+
+static int write_and_stay(void *user, const uint8_t *piece, size_t len, uint64_t offset)
+{
+    struct target *target = user;
+    halt(&target->halting, target->sink.len + len);
+    return sink_write(&target->sink, piece, len, offset);
+}
+
+enum call { SIZE, READER, GET, GET_ON, DELETE, CALLS };
+
+static gs_status run_call(enum call call, gs_store *store, const char *uri, const gs_opts *opts)
+{
+    struct target target = { .halting = { .at = 1 } };
+    gs_reader    *reader = NULL;
+    gs_status     status;
+    uint64_t      size;
+    switch (call) {
+    case SIZE: return RETURNS(gs_get_size(store, uri, opts, &size, ERR));
+    case READER: return RETURNS(gs_reader_open(store, uri, opts, &reader, ERR));
+    case DELETE: return RETURNS(gs_delete(store, uri, opts, ERR));
+    default:
+        status = RETURNS(gs_get(store, uri, write_and_stay, &target, opts, ERR));
+        CHECK(target.sink.len < LEN);
+        sink_free(&target.sink);
+        return status;
+    }
+}
+
+/* It goes on only after they have come back. */
+static void stopped_osd(gs_store *store)
+{
+    static const char *const names[] = { "a size", "an open", "a get", "a get that has begun", "a delete" };
+    for (int i = 0; i < 2 * CALLS; i++) {
+        enum call   call = (enum call)(i / 2);
+        bool        is_cancelled = i % 2;
+        pthread_t   cancels;
+        gs_opts     opts = GS_OPTS_INIT;
+        const char *uri = add_bytes(store, "im", data, LEN);
+        check_context("%s %s while the OSD is stopped", names[call], is_cancelled ? "that is cancelled" : "with a deadline");
+        if (call != GET_ON)
+            MUST(kill(osd(), SIGSTOP) == 0);
+        if (is_cancelled) {
+            opts.cancel = gs_cancel_new();
+            cancels = start(cancel_soon, opts.cancel);
+        } else {
+            opts.timeout_ms = 300;
+        }
+        GIVES(is_cancelled ? GS_CANCELLED : GS_TIMEOUT, run_call(call, store, uri, &opts));
+        MUST(kill(osd(), SIGCONT) == 0);
+        if (is_cancelled)
+            join(cancels);
+        gs_cancel_free(opts.cancel);
+        if (call != DELETE)
+            check_image(store, uri, data, LEN);
+        gs_status status = GS_IN_USE;
+        while (status == GS_IN_USE)
+            status = RETURNS(gs_delete(store, uri, NULL, ERR));
+        CHECK(status == GS_OK || (call == DELETE && status == GS_NOT_FOUND));
+        /* The delete that was given up may still be at the image's objects. */
+        for (int wait = 0; call == DELETE && wait < 300 && *objects(); wait++)
+            usleep(100000);
+        CHECK_STR("", objects());
+    }
+}
+
 /* The OSD is ended and started again while an image is added: what was written is still there. */
 static int64_t read_and_restart(void *user, uint8_t *buf, size_t len)
 {
@@ -267,6 +341,7 @@ int main(void)
     gs_registry *reg = rbd_registry(NULL);
     stalled_adds(default_store(reg));
     stalled_gets(default_store(reg));
+    stopped_osd(default_store(reg));
     restarted_osd(default_store(reg));
     full_cluster(default_store(reg));
     gs_registry_free(reg);

@@ -50,6 +50,13 @@ eval "$("$ceph" start-osd "$work/a")"
 glance export --no-progress images/one - | cmp - "$work/image"
 first_osd=$CEPH_OSD_PID
 
+# And so does the monitor.
+"$ceph" stop-mon "$work/a"
+refused stop-mon "$work/a"
+eval "$("$ceph" start-mon "$work/a")"
+refused start-mon "$work/a"
+glance export --no-progress images/one - | cmp - "$work/image"
+
 # Another directory has another cluster.
 eval "$("$ceph" start "$work/b")"
 [[ $CEPH_MON_PORT != "$first" && $CEPH_OSD_PID != "$first_osd" ]] || fail 'two clusters have one monitor'

@@ -21,5 +21,5 @@ trap cleanup EXIT
 assignments=$("$servers/ceph" start "$work")
 set -a
 eval "$assignments"
-export CEPH_DIR=$work CEPH_SCRIPT=$servers/ceph
+export CEPH_DIR=$work CEPH_SCRIPT=$servers/ceph CEPH_TESTS=${BASH_SOURCE[0]%/*}
 "$@"

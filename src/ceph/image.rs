@@ -114,6 +114,19 @@ impl Image {
         self.call_named(self.rbd().rbd_snap_create, name)
     }
 
+    pub fn has_snapshot(&self, name: &str) -> Result<bool> {
+        let (name, mut is_protected) = (c_text(name)?, 0);
+        // SAFETY: the image is open, the name a C string; `is_protected` takes the answer.
+        let found = self.call(|rbd, handle| unsafe {
+            (rbd.rbd_snap_is_protected)(handle, name.as_ptr(), &mut is_protected)
+        });
+        match found {
+            Ok(_) => Ok(true),
+            Err(Errno::ENOENT) => Ok(false),
+            Err(errno) => Err(errno),
+        }
+    }
+
     /// EBUSY when it is protected.
     pub fn remove_snapshot(&self, name: &str) -> Result<()> {
         self.call_named(self.rbd().rbd_snap_remove, name)

@@ -126,6 +126,7 @@ functions! { Rbd of "librbd.so.1" in the package "librbd1"
         rbd_snap_remove: fn(Handle, *const c_char) -> c_int;
         rbd_snap_protect: fn(Handle, *const c_char) -> c_int;
         rbd_snap_unprotect: fn(Handle, *const c_char) -> c_int;
+        rbd_snap_is_protected: fn(Handle, *const c_char, *mut c_int) -> c_int;
         rbd_snap_set: fn(Handle, *const c_char) -> c_int;
         rbd_metadata_set: fn(Handle, *const c_char, *const c_char) -> c_int;
         rbd_metadata_get: fn(Handle, *const c_char, *mut c_char, *mut usize) -> c_int;

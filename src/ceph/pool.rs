@@ -23,7 +23,6 @@ unsafe impl Sync for ImagePool {}
 /// How an image is made.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NewImage {
-    pub size: u64,
     /// The binary logarithm of the size of its objects.
     pub order: u8,
     /// None: what the configuration says.
@@ -86,10 +85,10 @@ impl ImagePool {
     }
 
     /// Makes an image; EEXIST when there is one of that name.
-    pub fn create(&self, name: &str, image: &NewImage) -> Result<()> {
+    pub fn create(&self, name: &str, size: u64, image: &NewImage) -> Result<()> {
         let (name, options) = (c_text(name)?, ImageOptions::new(self.rbd(), image)?);
         // SAFETY: context and options are open, the name is a C string.
-        check(unsafe { (self.rbd().rbd_create4)(self.handle, name.as_ptr(), image.size, options.handle) })?;
+        check(unsafe { (self.rbd().rbd_create4)(self.handle, name.as_ptr(), size, options.handle) })?;
         Ok(())
     }
 

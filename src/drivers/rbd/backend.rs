@@ -7,9 +7,9 @@ use nix::errno::Errno;
 
 use super::connections::Connection;
 use super::errors::{self, Purpose, failed};
-use super::location::Place;
+use super::location::{Place, Within};
 use super::options::Settings;
-use super::marks::is_marked;
+use super::marks::is_unfinished;
 use crate::ceph::{Image, ImagePool};
 use crate::error::{Error, Kind, Result};
 use crate::location::shorten;
@@ -87,12 +87,15 @@ impl Backend {
     pub fn pool_of(&self, place: &Place) -> Result<ImagePool> {
         match &place.within {
             None => self.own_pool(),
-            Some(within) => {
-                let pool = self.pool(&within.pool)?;
-                self.check_fsid(&within.fsid, pool.cluster().fsid())?;
-                Ok(pool)
-            }
+            Some(within) => self.pool_in(within, self),
         }
+    }
+
+    /// The pool of a location of the store `of`, by this one's connection.  Blocks.
+    pub fn pool_in(&self, within: &Within, of: &Backend) -> Result<ImagePool> {
+        let pool = self.pool(&within.pool)?;
+        of.check_fsid(&within.fsid, pool.cluster().fsid())?;
+        Ok(pool)
     }
 
     fn pool(&self, name: &str) -> Result<ImagePool> {
@@ -119,7 +122,7 @@ impl Backend {
         let failed = |errno| failed("open", &place.image, Purpose::Reading, errno);
         let image = OpenImage { image: image.map_err(failed)?, runtime: self.runtime.clone() };
         // An image has its snapshot only when it is whole, or nearly so.
-        if place.snapshot().is_none() && is_marked(&image).map_err(failed)? {
+        if place.snapshot().is_none() && is_unfinished(&image).map_err(failed)? {
             let message = format!("RBD image {:?} is not whole: it is being added or deleted", shorten(&place.image));
             return Err(Error::new(Kind::NotFound, message));
         }

@@ -4,6 +4,7 @@ mod backend;
 mod connections;
 mod download;
 mod errors;
+mod holes;
 mod layout;
 mod location;
 mod marks;
@@ -140,17 +141,18 @@ impl Driver for RbdDriver {
         pool: &Pool,
     ) -> Result<Option<(Box<dyn Upload>, u64)>> {
         let from: &dyn Any = from;
-        if !from.downcast_ref::<RbdDriver>().is_some_and(|from| self.is_in_cluster_of(from)) {
+        let Some(from) = from.downcast_ref::<RbdDriver>().filter(|from| self.is_in_cluster_of(from)) else {
             return Ok(None);
-        }
+        };
         location::check_image_id(image_id)?;
         let source = Place::of(location)?;
-        let begun = RbdUpload::begin_clone(&self.backend, op, image_id, source, pool)?;
+        let begun = RbdUpload::begin_clone(&self.backend, op, image_id, from.backend.clone(), source, pool)?;
         Ok(begun.map(|(upload, size)| (Box::new(upload) as Box<dyn Upload>, size)))
     }
 
     fn delete(&self, op: &Operation, location: &Location) -> Result<()> {
         let place = Place::of(location)?;
-        self.backend.settle(op, move |backend| removal::remove(backend, &place))
+        // A delete may go on after a call that was given up, so that does not wait for it.
+        self.backend.run(op, move |backend| removal::remove(backend, &place))
     }
 }

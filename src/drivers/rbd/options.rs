@@ -2,6 +2,7 @@
 
 use crate::ceph::Access;
 use crate::config::{OptionKind, OptionSpec, Options};
+use crate::error::{Error, Kind, Result};
 
 const CHUNK_SIZE: &str = "rbd_store_chunk_size";
 const POOL: &str = "rbd_store_pool";
@@ -67,6 +68,25 @@ pub struct Settings {
     pub former_fsids: Vec<String>,
 }
 
+impl Settings {
+    /// What fits into the most objects that an object map is for.
+    pub fn largest_image(&self) -> u64 {
+        const MAX_OBJECTS: u64 = 256_000_000;
+        MAX_OBJECTS << self.order
+    }
+
+    pub fn check_size(&self, size: u64) -> Result<()> {
+        let (largest, chunk) = (self.largest_image(), (1u64 << self.order) >> 20);
+        if size <= largest {
+            return Ok(());
+        }
+        let message = format!(
+            "the image has {size} bytes or more, and an RBD image of objects of {chunk} MiB {largest} at most (see {CHUNK_SIZE})"
+        );
+        Err(Error::new(Kind::StorageFull, message))
+    }
+}
+
 pub fn settings(options: &Options) -> Settings {
     let chunk = options.int(CHUNK_SIZE).unwrap_or(8).unsigned_abs().max(1) << 20;
     Settings {
@@ -97,7 +117,6 @@ mod tests {
     use super::*;
     use crate::config::registry_options::TRANSFER;
     use crate::config::{Config, Scope, assert_sound};
-    use crate::error::{Kind, Result};
 
     fn options(set: &[(&str, &str)]) -> Result<Options> {
         let mut config = Config::new();
@@ -119,6 +138,21 @@ mod tests {
         }
         for mib in ["0", "64", "-1"] {
             assert_eq!(options(&[(CHUNK_SIZE, mib)]).err().unwrap().kind(), Kind::BadConfig, "{mib} MiB");
+        }
+    }
+
+    #[test]
+    fn an_image_is_as_large_as_its_objects_allow() {
+        for (mib, largest) in [("1", 256_000_000 << 20), ("8", 256_000_000 << 23), ("32", 256_000_000 << 25)] {
+            let settings = settings(&options(&[(CHUNK_SIZE, mib)]).unwrap());
+            settings.check_size(largest).unwrap();
+            for size in [largest + 1, u64::MAX] {
+                let error = settings.check_size(size).unwrap_err();
+                assert_eq!(error.kind(), Kind::StorageFull);
+                for part in [size.to_string(), largest.to_string(), format!("{mib} MiB"), CHUNK_SIZE.to_owned()] {
+                    assert!(error.message().contains(&part), "{error} without {part}");
+                }
+            }
         }
     }
 

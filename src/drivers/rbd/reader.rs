@@ -1,5 +1,6 @@
 //! Random reads of an image.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -8,6 +9,7 @@ use tokio::sync::oneshot;
 
 use super::backend::{Backend, OpenImage};
 use super::errors::{Purpose, failed};
+use super::holes::Holes;
 use super::location::Place;
 use crate::driver::Reader;
 use crate::error::{Error, Kind, Result};
@@ -20,6 +22,7 @@ struct Ranges {
     backend: Arc<Backend>,
     place: Place,
     image: Arc<OpenImage>,
+    holes: Holes,
 }
 
 impl RbdReader {
@@ -30,7 +33,7 @@ impl RbdReader {
             let size = image.size().map_err(|errno| failed("measure", &named.image, Purpose::Reading, errno))?;
             Ok((image, size))
         })?;
-        let source = Ranges { backend: backend.clone(), place, image: Arc::new(image) };
+        let source = Ranges { backend: backend.clone(), place, image: Arc::new(image), holes: Holes::default() };
         Ok(RbdReader(ReadAhead::new(backend.runtime.clone(), source, size, cache_memory)))
     }
 }
@@ -62,15 +65,33 @@ impl Ranges {
         }
     }
 
-    /// Fails when the image has been deleted.
-    async fn confirm(&self) -> Result<()> {
+    /// Fails when the image has been deleted; else tells what it finds around `position`.
+    async fn confirm(&self, position: u64) -> Result<()> {
         let (tell, told) = oneshot::channel();
         let (backend, place, image) = (self.backend.clone(), self.place.clone(), self.image.clone());
+        // Only snapshots stay as they are.
+        let window = place.snapshot().and_then(|_| self.holes.unknown_at(position));
         self.backend.runtime.spawn(&Operation::default(), move || {
-            let _ = tell.send(backend.confirm(&place, &image));
+            let found = window.and_then(|window| Some((window.clone(), image.extents(window).ok()?)));
+            // What was found is right if the image is there still.
+            let _ = tell.send(backend.confirm(&place, &image).map(|()| found));
             Ok(())
         })?;
-        told.await.map_err(|_| Error::new(Kind::Bug, "a look ended without a result"))?
+        let lost = |_| Error::new(Kind::Bug, "a look ended without a result");
+        if let Some((window, extents)) = told.await.map_err(lost)?? {
+            self.holes.learn(window, extents);
+        }
+        Ok(())
+    }
+
+    /// Whether there are zeros that may be those of the image, or what is read of one that has been deleted.
+    fn are_doubtful(&self, blocks: &[Box<[u8]>], wanted: &Range<u64>) -> bool {
+        let mut end = wanted.start;
+        blocks.iter().any(|block| {
+            let start = end;
+            end += block.len() as u64;
+            is_zero(block) && !self.holes.cover(&(start..end))
+        })
     }
 }
 
@@ -79,11 +100,12 @@ impl Fetch for Ranges {
         let Some(wanted) = landing.wanted() else {
             return Ok(());
         };
-        let blocks = landing.lengths().map(|length| vec![0; length].into_boxed_slice()).collect();
-        let blocks = self.read(wanted.start, blocks).await?;
-        // Zeros may be those of the image, or what is read of one that has been deleted.
-        if blocks.iter().any(|block| is_zero(block)) {
-            self.confirm().await?;
+        let mut blocks = landing.lengths().map(|length| vec![0; length].into_boxed_slice()).collect();
+        if !self.holes.cover(&wanted) {
+            blocks = self.read(wanted.start, blocks).await?;
+        }
+        if self.are_doubtful(&blocks, &wanted) {
+            self.confirm(wanted.start).await?;
         }
         blocks.into_iter().for_each(|block| landing.land(Bytes::from(block)));
         Ok(())

@@ -7,6 +7,7 @@ use nix::errno::Errno;
 use super::backend::Backend;
 use super::errors::{Purpose, failed};
 use super::location::{Place, SNAPSHOT};
+use super::marks::users_of;
 use super::name_lock::NameLock;
 use super::retirement::{Disposed, dispose, in_use, retire, sweep};
 use crate::ceph::ImagePool;
@@ -49,10 +50,10 @@ fn retire_unused(pool: &ImagePool, name: &str, snapshot: &str) -> Result<Option<
 fn check_not_watched(pool: &ImagePool, name: &str) -> Result<()> {
     let failed = |doing, errno| failed(doing, name, Purpose::Writing, errno);
     let image = pool.open(name, None).map_err(|errno| failed("delete", errno))?;
-    let watchers = image.watchers().map_err(|errno| failed("look for users of", errno))?;
-    match watchers.as_slice() {
+    let users = users_of(&image).map_err(|errno| failed("look for users of", errno))?;
+    match users.as_slice() {
         [] => Ok(()),
-        watchers => Err(in_use(name, &format!("it is open for writing by {}", watchers.join(", ")))),
+        users => Err(in_use(name, &format!("it is open for writing by {}", users.join(", ")))),
     }
 }
 

@@ -10,7 +10,7 @@ use nix::errno::Errno;
 
 use super::errors::{Purpose, failed};
 use super::location::SNAPSHOT;
-use super::marks::{adder_of, is_marked, mark_as_removing, mark_of, unmark};
+use super::marks::{is_marked, mark_as_removing, mark_of, owner_of, restore_mark, unmark};
 use super::name_lock::NameLock;
 use crate::ceph::{self, Image, ImagePool};
 use crate::error::{Error, Kind, Result};
@@ -36,8 +36,8 @@ pub fn retire(pool: &ImagePool, lock: &NameLock, name: &str, snapshot: &str) -> 
         return removed.map(|()| None).map_err(|errno| failed("delete", errno));
     };
     let mark = mark_of(&image).map_err(|errno| failed("delete", errno))?;
-    if let Some(adder) = mark.as_deref().and_then(adder_of) {
-        fence(pool, &image, adder);
+    if let Some(owner) = mark.as_deref().and_then(owner_of) {
+        fence(pool, &image, owner);
     }
     let was_protected = match image.unprotect_snapshot(snapshot) {
         Ok(()) => true,
@@ -54,7 +54,7 @@ pub fn retire(pool: &ImagePool, lock: &NameLock, name: &str, snapshot: &str) -> 
     drop(image);
     moved.map(|()| Some(id.clone())).map_err(|errno| {
         if let Ok(image) = pool.open_id_for_writing(&id) {
-            let _ = mark.map_or_else(|| unmark(&image), |_| Ok(()));
+            let _ = restore_mark(&image, mark.as_deref());
             let _ = if was_protected { image.protect_snapshot(snapshot) } else { Ok(()) };
         }
         match errno {
@@ -73,12 +73,13 @@ fn remove_at_once(pool: &ImagePool, name: &str, image: &Image, snapshot: &str) -
     pool.remove(name)
 }
 
-/// Makes an adder that lost its watch, but may be alive, unable to write what would stay for ever.  Where the user
-/// may not do that it can only be hoped that it is dead.
-fn fence(pool: &ImagePool, image: &Image, adder: &str) {
-    let is_own = |watchers: Vec<String>| watchers.iter().any(|watcher| watcher == adder);
+/// Stops the client whose mark an image has that is nobody's: it lost its watch or its lock, but may be alive, and would
+/// write what stays for ever, or take the name from the next image.  Where the user may not do that it can only be
+/// hoped that it is dead.
+fn fence(pool: &ImagePool, image: &Image, owner: &str) {
+    let is_own = |watchers: Vec<String>| watchers.iter().any(|watcher| watcher == owner);
     if !image.watchers().is_ok_and(is_own) {
-        let _ = pool.cluster().lock_out(adder);
+        let _ = pool.cluster().lock_out(owner);
     }
 }
 

@@ -11,7 +11,7 @@ use nix::errno::Errno;
 
 use super::errors::{Purpose, failed};
 use super::location::SNAPSHOT;
-use super::marks::{is_marked, mark_as_adding, mark_of, unmark};
+use super::marks::{is_unfinished, mark_as_adding, mark_of, unmark, users_of};
 use super::name_lock::NameLock;
 use super::retirement::{Disposed, dispose, retire, sweep};
 use crate::ceph::{self, Image, ImagePool};
@@ -67,6 +67,17 @@ impl Staged {
 
     pub fn size(&self) -> Result<u64> {
         self.image.size().map_err(|errno| self.failed("measure", errno))
+    }
+
+    /// Gives an image that was just begun its size; it is removed where that fails.
+    pub fn sized(self, size: u64) -> Result<Self> {
+        match self.image.resize(size) {
+            Ok(()) => Ok(self),
+            Err(errno) => {
+                let _ = self.discard();
+                Err(self.failed("resize", errno))
+            }
+        }
     }
 
     /// Makes the image unchangeable.
@@ -165,13 +176,13 @@ fn check_is_leftover(pool: &ImagePool, name: &str) -> Result<()> {
     let failed = |doing, errno| failed(doing, name, Purpose::Writing, errno);
     let look = || {
         let image = pool.open(name, None)?;
-        Ok((is_marked(&image)?, image.watchers()?))
+        Ok((is_unfinished(&image)?, users_of(&image)?))
     };
     match look().map_err(|errno| failed("look for", errno))? {
         (false, _) => Err(failed("create", Errno::EEXIST)),
-        (true, watchers) if watchers.is_empty() => Ok(()),
-        (true, watchers) => {
-            let (name, who) = (shorten(name), watchers.join(", "));
+        (true, users) if users.is_empty() => Ok(()),
+        (true, users) => {
+            let (name, who) = (shorten(name), users.join(", "));
             let message = format!(
                 "RBD image {name:?} is being added by {who}; one that was killed is forgotten after half a minute"
             );

@@ -9,6 +9,7 @@ use serde_json::Map;
 use super::backend::Backend;
 use super::errors::{Purpose, failed};
 use super::location::{Place, SNAPSHOT, Within};
+use super::marks::NEWBORN_SIZE;
 use super::staging::Staged;
 use super::writes::Writes;
 use crate::ceph::{Cluster, Image, NewImage};
@@ -66,20 +67,22 @@ impl RbdUpload {
         pool: &Pool,
     ) -> Result<Self> {
         let (id, initial_size) = (image_id.to_owned(), size.unwrap_or(FIRST_SIZE));
+        backend.settings.check_size(initial_size)?;
         let make = move |backend: &Arc<Backend>| {
             let pool = backend.own_pool()?;
-            let image = new_image(backend, pool.cluster(), initial_size);
-            Staged::begin(pool, &id, |pool, name| pool.create(name, &image))
+            let image = new_image(backend, pool.cluster());
+            Staged::begin(pool, &id, |pool, name| pool.create(name, NEWBORN_SIZE, &image))?.sized(initial_size)
         };
         Self::stage(backend, op, image_id, pool, size.is_none(), make)
     }
 
-    /// Begins an image that shares the data of another in the same cluster, and tells its size; none where
-    /// it cannot.
+    /// Begins an image that shares the data of another in the same cluster, a location of the store `from`, and tells its
+    /// size; none where it cannot.
     pub fn begin_clone(
         backend: &Arc<Backend>,
         op: &Operation,
         image_id: &str,
+        from: Arc<Backend>,
         source: Place,
         pool: &Pool,
     ) -> Result<Option<(Self, u64)>> {
@@ -88,8 +91,11 @@ impl RbdUpload {
         };
         let id = image_id.to_owned();
         let make = move |backend: &Arc<Backend>| {
-            let (pool, parent) = (backend.own_pool()?, backend.pool_of(&source)?);
-            let image = new_image(backend, pool.cluster(), 0);
+            let pool = backend.own_pool()?;
+            let parent = backend.pool_in(&within, &from)?;
+            let found = parent.open(&source.image, Some(&within.snapshot));
+            drop(found.map_err(|errno| failed("open", &source.image, Purpose::Reading, errno))?);
+            let image = new_image(backend, pool.cluster());
             Staged::begin(pool, &id, |pool, name| {
                 pool.clone_from(&parent, &source.image, &within.snapshot, name, &image)
             })
@@ -234,8 +240,10 @@ impl RbdUpload {
 
     /// Doubles the image until all of `position` lies in it.
     fn grow(&mut self, op: &Operation) -> Result<()> {
+        let largest = self.backend.settings.largest_image();
+        self.backend.settings.check_size(self.position)?;
         while self.size < self.position {
-            self.size = self.size.saturating_add(self.size.min(MAX_GROWTH));
+            self.size = self.size.saturating_add(self.size.min(MAX_GROWTH)).min(largest);
         }
         self.resize(op, self.size)
     }
@@ -271,7 +279,7 @@ fn discard(backend: &Backend, staged: &Staged) -> Result<()> {
 }
 
 /// As the reference makes images: with the features of the configuration, or at least what clones need.
-fn new_image(backend: &Backend, cluster: &Cluster, size: u64) -> NewImage {
+fn new_image(backend: &Backend, cluster: &Cluster) -> NewImage {
     const LAYERING: u64 = 1;
     let features = match cluster.configured("rbd_default_features").as_deref().map(str::parse::<u64>) {
         None | Some(Ok(0)) => Some(LAYERING),
@@ -279,7 +287,7 @@ fn new_image(backend: &Backend, cluster: &Cluster, size: u64) -> NewImage {
         // Names, which librbd itself understands.
         Some(Err(_)) => None,
     };
-    NewImage { size, order: backend.settings.order, features }
+    NewImage { order: backend.settings.order, features }
 }
 
 impl Sink for RbdUpload {
