@@ -3,13 +3,13 @@
 //!
 //! What librbd does to a name takes several steps, which do not go together with those of another.
 
-use std::hash::{BuildHasher, RandomState};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 
 use crate::ceph::{self, ImagePool};
+use crate::chance;
 
 /// Where the locks are: an object that every pool with images has, also one that is too full for another.
 const OBJECT: &str = "rbd_directory";
@@ -35,7 +35,7 @@ impl<'a> NameLock<'a> {
     /// Waits until the lock is free.
     pub fn take(pool: &'a ImagePool, name: &str) -> ceph::Result<Self> {
         let lock = format!("glance_store.{}", crc32fast::hash(name.as_bytes()) % LOCKS);
-        let cookie = format!("{:016x}", random());
+        let cookie = chance::name();
         let (begin, mut pause) = (Instant::now(), Duration::from_millis(1));
         loop {
             match pool.lock(OBJECT, &lock, &cookie, DURATION) {
@@ -44,7 +44,7 @@ impl<'a> NameLock<'a> {
                 Err(Errno::EBUSY) if begin.elapsed() < PATIENCE => {}
                 Err(errno) => return Err(errno),
             }
-            thread::sleep(pause + Duration::from_micros(random() % 1000));
+            thread::sleep(pause + Duration::from_micros(chance::number() % 1000));
             pause = (2 * pause).min(Duration::from_millis(64));
         }
     }
@@ -74,9 +74,4 @@ impl Drop for NameLock<'_> {
             let _ = self.pool.unlock(OBJECT, &self.lock, &self.cookie);
         }
     }
-}
-
-/// A new RandomState is seeded by the system.
-fn random() -> u64 {
-    RandomState::new().hash_one(0)
 }

@@ -2,7 +2,6 @@
 //! for it; then, by its id, its data, which may take long.  What lies in between is in the trash, and marked: who is
 //! killed leaves it to the next add or delete of that name.
 
-use std::hash::{BuildHasher, RandomState};
 use std::thread;
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use super::location::SNAPSHOT;
 use super::marks::{is_marked, mark_as_removing, mark_of, owner_of, restore_mark, unmark};
 use super::name_lock::NameLock;
 use crate::ceph::{self, Image, ImagePool};
+use crate::chance;
 use crate::error::{Error, Kind, Result};
 use crate::location::shorten;
 
@@ -145,8 +145,7 @@ fn remove_patiently(pool: &ImagePool, id: &str) -> ceph::Result<()> {
             Err(Errno::EBUSY) => {}
             removed => return removed,
         }
-        // A new RandomState is seeded by the system.
-        thread::sleep(Duration::from_millis(10 + RandomState::new().hash_one(0) % 200));
+        thread::sleep(Duration::from_millis(10 + chance::number() % 200));
     }
     pool.remove_trashed(id)
 }
