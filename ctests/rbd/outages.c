@@ -240,11 +240,11 @@ static gs_status run_call(enum call call, gs_store *store, const char *uri, cons
     gs_status     status;
     uint64_t      size;
     switch (call) {
-    case SIZE: return RETURNS(gs_get_size(store, uri, opts, &size, ERR));
-    case READER: return RETURNS(gs_reader_open(store, uri, opts, &reader, ERR));
-    case DELETE: return RETURNS(gs_delete(store, uri, opts, ERR));
+    case SIZE: return gs_get_size(store, uri, opts, &size, ERR);
+    case READER: return gs_reader_open(store, uri, opts, &reader, ERR);
+    case DELETE: return gs_delete(store, uri, opts, ERR);
     default:
-        status = RETURNS(gs_get(store, uri, write_and_stay, &target, opts, ERR));
+        status = gs_get(store, uri, write_and_stay, &target, opts, ERR);
         CHECK(target.sink.len < LEN);
         sink_free(&target.sink);
         return status;
@@ -275,15 +275,14 @@ static void stopped_osd(gs_store *store)
         if (is_cancelled)
             join(cancels);
         gs_cancel_free(opts.cancel);
-        if (call != DELETE)
+        gs_status status;
+        if (call < DELETE)
             check_image(store, uri, data, LEN);
-        gs_status status = GS_IN_USE;
-        while (status == GS_IN_USE)
-            status = RETURNS(gs_delete(store, uri, NULL, ERR));
+        while ((status = RETURNS(gs_delete(store, uri, NULL, ERR))) == GS_IN_USE)
+            ;
         CHECK(status == GS_OK || (call == DELETE && status == GS_NOT_FOUND));
-        /* The delete that was given up may still be at the image's objects. */
         for (int wait = 0; call == DELETE && wait < 300 && *objects(); wait++)
-            usleep(100000);
+            usleep(100000); /* The delete that was given up may still be at them. */
         CHECK_STR("", objects());
     }
 }
