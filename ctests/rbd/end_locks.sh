@@ -13,8 +13,8 @@ field()
     sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p"
 }
 
-for name in $(rados list rbd_directory --format json | grep -o 'glance_store[.][0-9]*'); do
-    lock=$(rados info rbd_directory "$name" --format json)
+for name in $(rados list rbd_trash --format json | grep -o 'glance_store[.][0-9]*'); do
+    lock=$(rados info rbd_trash "$name" --format json)
     owner=$(field name <<<"${lock#*lockers}")
-    [[ -z $owner ]] || rados break rbd_directory "$name" "$owner" --lock-cookie "$(field cookie <<<"$lock")"
+    [[ -z $owner ]] || rados break rbd_trash "$name" "$owner" --lock-cookie "$(field cookie <<<"$lock")"
 done

@@ -11,8 +11,9 @@ use nix::errno::Errno;
 use crate::ceph::{self, ImagePool};
 use crate::chance;
 
-/// Where the locks are: an object that every pool with images has, also one that is too full for another.
-const OBJECT: &str = "rbd_directory";
+/// Where the locks are: the object of the trash, which who takes a lock makes.  The first image that goes needs it, and
+/// in a pool that is full by then nobody could make it.
+const OBJECT: &str = "rbd_trash";
 
 /// Names share this many locks, which stay with the object for ever.
 const LOCKS: u32 = 16;
