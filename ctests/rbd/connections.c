@@ -24,6 +24,29 @@ static void impatient_calls(void)
     close(fd);
 }
 
+static void *measure(void *store)
+{
+    uint64_t size;
+    FAILS(GS_UNAVAILABLE, gs_get_size(store, uri_of("im"), NULL, &size, ERR));
+    return NULL;
+}
+
+/* All that wait while one of them connects are told of its end: nobody stays behind. */
+static void waiting_calls(void)
+{
+    enum { CALLS = 6 };
+    int          fd;
+    pthread_t    threads[CALLS];
+    gs_registry *reg = rbd_registry("rbd_store_ceph_conf", silent_conf(&fd), "rados_connect_timeout", "1", NULL);
+    check_context("calls that wait for one connection");
+    for (int i = 0; i < CALLS; i++)
+        threads[i] = start(measure, default_store(reg));
+    for (int i = 0; i < CALLS; i++)
+        join(threads[i]);
+    gs_registry_free(reg);
+    close(fd);
+}
+
 /* A location belongs to the store of its cluster, whichever comes first, and whether it was used yet or not. */
 static void two_clusters(void)
 {
@@ -98,6 +121,7 @@ int main(void)
     if (!small_run())
         locked_out();
     two_clusters();
+    waiting_calls();
     impatient_calls();
     return check_result();
 }
