@@ -42,8 +42,8 @@ pub async fn find(storage: &Storage, container: &str, image_id: &str) -> Result<
     Ok(Some(found))
 }
 
-/// The segments of an image that the listing does not show yet: among the numbers before each that it shows, and
-/// `reach` behind.
+/// The segments of an image that the listing does not show yet: among the first `reach` numbers, and as many behind
+/// each segment that is there.
 pub async fn hidden(
     storage: &Storage,
     container: &str,
