@@ -1,51 +1,17 @@
 /* However large the image, a call holds at most `transfer_memory` and 16 MiB
  * more: with known and with unknown size, in and out, by callback and by
  * descriptor. */
-#include "testing.h"
+#include "memory_bound.h"
 
 #include <fcntl.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-enum { TRANSFER_MEMORY = 8, ALLOWANCE = 16 };
-
 static const uint64_t image_size = 192u * MiB;
-
-/* VmHWM or VmRSS in KiB. */
-static long memory_of(const char *key)
-{
-    char  line[256];
-    long  value = -1;
-    FILE *file = fopen("/proc/self/status", "r");
-    MUST(file != NULL);
-    while (value < 0 && fgets(line, sizeof line, file))
-        if (strncmp(line, key, strlen(key)) == 0)
-            value = strtol(line + strlen(key), NULL, 10);
-    fclose(file);
-    return value;
-}
-
-static int64_t pattern(void *user, uint8_t *buf, size_t len)
-{
-    uint64_t *left = user;
-    size_t    count = *left < len ? (size_t)*left : len;
-    memset(buf, (int)(*left >> 20) | 1, count);
-    *left -= count;
-    return (int64_t)count;
-}
 
 static int discard(void *user, const uint8_t *data, size_t len, uint64_t offset)
 {
     (void)user, (void)data, (void)len, (void)offset;
     return 0;
-}
-
-static void within_bounds(long before)
-{
-    long most = memory_of("VmHWM:") - before;
-    if (most > (TRANSFER_MEMORY + ALLOWANCE) * KiB)
-        CHECK_INT((TRANSFER_MEMORY + ALLOWANCE) * KiB, most);
 }
 
 int main(void)
@@ -66,29 +32,29 @@ int main(void)
         check_context("gs_add, size %s", known ? "known" : "unknown");
         OK(gs_add(store, "image", known ? image_size : GS_SIZE_UNKNOWN, pattern, &left, &opts, &image, ERR));
         gs_image_free(image);
-        within_bounds(before);
+        check_within(before);
         if (!known)
             OK(gs_delete(store, uri, NULL, ERR));
     }
 
     check_context("gs_get");
     OK(gs_get(store, uri, discard, NULL, NULL, ERR));
-    within_bounds(before);
+    check_within(before);
     check_context("gs_get_fd");
     OK(gs_get_fd(store, uri, null, NULL, ERR));
-    within_bounds(before);
+    check_within(before);
 
     check_context("gs_copy");
     OK(gs_copy(store, "copy", store, uri, &opts, &image, ERR));
     gs_image_free(image);
-    within_bounds(before);
+    check_within(before);
 
     check_context("gs_add_fd");
     int source = open(text("%s/image", dir), O_RDONLY);
     MUST(source >= 0);
     OK(gs_add_fd(store, "again", GS_SIZE_UNKNOWN, source, &opts, &image, ERR));
     gs_image_free(image);
-    within_bounds(before);
+    check_within(before);
 
     close(source);
     close(null);

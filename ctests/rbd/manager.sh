@@ -2,37 +2,21 @@
 # Finds a ceph-mgr: manager.sh DIRECTORY; afterwards DIRECTORY/ceph-mgr is one.  Where none is installed, Debian's is
 # unpacked there, without the packages that only its web pages need.
 set -euo pipefail
-
-mkdir -p "$1"
-directory=$(cd "$1" && pwd)
-cd "$directory"
+. "$(dirname "$0")/unpacking.sh"
 
 # Into the working directory: download APT-OPTION...
 download()
 {
     local version boost
-    rm -f ./*.deb
     version=$(dpkg-query --show --showformat='${Version}' ceph-mon)
     apt-get -qq "$@" download "ceph-mgr=$version" "ceph-mgr-modules-core=$version" || return 1
     boost=$(dpkg-deb --field ceph-mgr_*.deb Depends | grep -o 'libboost-python[0-9.]*' | head -n 1)
     apt-get -qq "$@" download "$boost"
 }
 
-# Where the machine has no lists of packages.
-download_with_own_lists()
+write_program()
 {
-    local options=(-o "Dir::State::lists=$directory/apt/lists" -o "Dir::Cache=$directory/apt/cache")
-    mkdir -p apt/lists/partial apt/cache/archives/partial
-    apt-get -qq "${options[@]}" update
-    download "${options[@]}"
-}
-
-unpack()
-{
-    local package libraries
-    for package in *.deb; do
-        dpkg-deb --extract "$package" root
-    done
+    local libraries
     libraries=$(dirname "$(find "$directory/root" -name 'libboost_python*' -print -quit)")
     cat >ceph-mgr <<PROGRAM
 #!/bin/sh
@@ -46,6 +30,6 @@ if command -v ceph-mgr >/dev/null; then
     ln -s "$(command -v ceph-mgr)" ceph-mgr
     exit 0
 fi
-download || download_with_own_lists
-unpack
+obtain
+write_program
 ./ceph-mgr --version

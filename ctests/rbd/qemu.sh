@@ -3,10 +3,7 @@
 # Where the installed one lacks it, Debian's qemu-utils and qemu-block-extra of one version are unpacked there:
 # the latter cannot be installed beside the former of another version.
 set -euo pipefail
-
-mkdir -p "$1"
-directory=$(cd "$1" && pwd)
-cd "$directory"
+. "$(dirname "$0")/unpacking.sh"
 
 has_rbd()
 {
@@ -20,27 +17,14 @@ has_rbd()
 download()
 {
     local version
-    rm -f ./*.deb
     apt-get -qq "$@" download qemu-block-extra || return 1
     version=$(dpkg-deb --field qemu-block-extra_*.deb Version)
     apt-get -qq "$@" download "qemu-utils=$version"
 }
 
-# Where the machine has no lists of packages.
-download_with_own_lists()
+write_program()
 {
-    local options=(-o "Dir::State::lists=$directory/apt/lists" -o "Dir::Cache=$directory/apt/cache")
-    mkdir -p apt/lists/partial apt/cache/archives/partial
-    apt-get -qq "${options[@]}" update
-    download "${options[@]}"
-}
-
-unpack()
-{
-    local package modules
-    for package in *.deb; do
-        dpkg-deb --extract "$package" root
-    done
+    local modules
     modules=$(dirname "$(find "$directory/root" -name block-rbd.so)")
     cat >qemu-img <<PROGRAM
 #!/bin/sh
@@ -57,6 +41,6 @@ if has_rbd qemu-img; then
     ln -s "$(command -v qemu-img)" qemu-img
     exit 0
 fi
-download || download_with_own_lists
-unpack
+obtain
+write_program
 has_rbd ./qemu-img || { echo "qemu.sh: $directory/qemu-img has no rbd" >&2; exit 1; }

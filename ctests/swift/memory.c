@@ -1,21 +1,8 @@
 /* However large the image, a call holds at most `transfer_memory` and 16 MiB more. */
 #include "account.h"
-
-#include <stdlib.h>
-#include <string.h>
-
-enum { TRANSFER_MEMORY = 8, ALLOWANCE = 16 };
+#include "memory_bound.h"
 
 static const uint64_t size = 96u * MiB;
-
-static int64_t pattern(void *user, uint8_t *buf, size_t len)
-{
-    uint64_t *left = user;
-    size_t    count = *left < len ? (size_t)*left : len;
-    memset(buf, (int)(*left >> 20) | 1, count);
-    *left -= count;
-    return (int64_t)count;
-}
 
 static int discard(void *user, const uint8_t *data, size_t len, uint64_t offset)
 {
@@ -23,18 +10,6 @@ static int discard(void *user, const uint8_t *data, size_t len, uint64_t offset)
     (void)data;
     *end = offset + len;
     return 0;
-}
-
-static long memory_of(const char *key)
-{
-    return strtol(line_of("/proc/self/status", key), NULL, 10);
-}
-
-static void check_within(long before)
-{
-    long most = memory_of("VmHWM:") - before;
-    if (most > (TRANSFER_MEMORY + ALLOWANCE) * KiB)
-        CHECK_INT((TRANSFER_MEMORY + ALLOWANCE) * KiB, most);
 }
 
 int main(void)
@@ -47,7 +22,6 @@ int main(void)
     struct account account = demo_account();
     const char    *container = new_container(&account);
     long           before = memory_of("VmRSS:");
-    MUST(before > 0);
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         gs_registry *reg = registry_in(container, SETTINGS({ "glance_store", "transfer_memory", text("%d", TRANSFER_MEMORY) },
                                                            { "glance_store", "swift_store_large_object_chunk_size", "200" },

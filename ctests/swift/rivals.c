@@ -77,49 +77,38 @@ static const char *manifest_put(const char *id, const char *manifest)
     return text("PUT */%s%s", id, strcmp(manifest, "slo") == 0 ? "[?]*" : "");
 }
 
-/* The other finds no image; then the add that it takes for a killed one comes to its end; then it removes. */
-static void looks_too_early(void *(*other_does)(void *), const char *manifest)
-{
-    const char  *id = new_id();
-    struct rival first = new_rival(id, manifest), other = new_rival(id, manifest);
-    faults_rule(faults, "%s 1 hold=manifest at=request", manifest_put(id, manifest));
-    /* Each of both has looked once before. */
-    faults_rule(faults, "HEAD */%s 3 hold=look at=answer", id);
-    pthread_t adder = start(add, &first);
-    faults_await(faults, "manifest");
-    pthread_t rival = start(other_does, &other);
-    faults_await(faults, "look");
-    faults_release(faults, "manifest");
-    join(adder);
-    faults_release(faults, "look");
-    join(rival);
-    check_context("one that looks before there is an image, and removes after, %s", manifest);
-    CHECK_STR("GS_DUPLICATE", status_name(first.status));
-    CHECK_STR(other_does == delete ? "GS_NOT_FOUND" : "GS_OK", status_name(other.status));
-    check_left(other.status == GS_OK ? &other : NULL, id);
-    free_rival(&first);
-    free_rival(&other);
-}
+/* Where the other is held while the first comes to its end, and what becomes of both. */
+struct meeting { const char *how, *method, *suffix, *at; int turn; const char *first, *other_add, *other_delete; };
+
+/* The other finds no image; then the add that it takes for a killed one comes to its end; then it removes.  Each of both
+ * has looked once before. */
+static const struct meeting looks_too_early = {
+    "one that looks before there is an image, and removes after", "HEAD", "", "answer", 3, "GS_DUPLICATE", "GS_OK", "GS_NOT_FOUND",
+};
 
 /* The other finds what it takes for leftovers; then that becomes an image; then it looks again. */
-static void comes_too_late(void *(*other_does)(void *), const char *manifest)
+static const struct meeting comes_too_late = {
+    "one that finds leftovers, and an image then", "PUT", "-00000", "request", 1, "GS_OK", "GS_DUPLICATE", "GS_NOT_FOUND",
+};
+
+static void meet(const struct meeting *meeting, void *(*other_does)(void *), const char *manifest)
 {
     const char  *id = new_id();
     struct rival first = new_rival(id, manifest), other = new_rival(id, manifest);
     faults_rule(faults, "%s 1 hold=manifest at=request", manifest_put(id, manifest));
-    faults_rule(faults, "PUT */%s-00000 1 hold=notice at=request", id);
+    faults_rule(faults, "%s */%s%s %d hold=other at=%s", meeting->method, id, meeting->suffix, meeting->turn, meeting->at);
     pthread_t adder = start(add, &first);
     faults_await(faults, "manifest");
     pthread_t rival = start(other_does, &other);
-    faults_await(faults, "notice");
+    faults_await(faults, "other");
     faults_release(faults, "manifest");
     join(adder);
-    faults_release(faults, "notice");
+    faults_release(faults, "other");
     join(rival);
-    check_context("one that finds leftovers, and an image then, %s", manifest);
-    CHECK_STR("GS_OK", status_name(first.status));
-    CHECK_STR(other_does == delete ? "GS_NOT_FOUND" : "GS_DUPLICATE", status_name(other.status));
-    check_left(&first, id);
+    check_context("%s, %s", meeting->how, manifest);
+    CHECK_STR(meeting->first, status_name(first.status));
+    CHECK_STR(other_does == delete ? meeting->other_delete : meeting->other_add, status_name(other.status));
+    check_left(first.status == GS_OK ? &first : other.status == GS_OK && other_does == add ? &other : NULL, id);
     free_rival(&first);
     free_rival(&other);
 }
@@ -192,10 +181,10 @@ int main(void)
     container = new_container(&account);
     faults = swift_faults();
     for (size_t i = 0; i < 2; i++) {
-        looks_too_early(add, manifests[i]);
-        looks_too_early(delete, manifests[i]);
-        comes_too_late(add, manifests[i]);
-        comes_too_late(delete, manifests[i]);
+        meet(&looks_too_early, add, manifests[i]);
+        meet(&looks_too_early, delete, manifests[i]);
+        meet(&comes_too_late, add, manifests[i]);
+        meet(&comes_too_late, delete, manifests[i]);
         in_one_store(manifests[i]);
         races(manifests[i]);
     }

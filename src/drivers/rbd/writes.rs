@@ -133,3 +133,39 @@ fn end(state: &Mutex<State>, length: usize, result: crate::ceph::Result<usize>, 
     drop(state);
     bell.ring();
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn end_of(writes: &Writes, length: usize, result: crate::ceph::Result<usize>) {
+        end(&writes.state, length, result, Operation::default().bell());
+    }
+
+    #[test]
+    fn no_more_is_under_way_than_memory_allows() {
+        let writes = Writes::new(Runtime::shared(), "image", 4);
+        assert_eq!(writes.make_room(3), Some(Ok(())));
+        assert_eq!(writes.make_room(2), None);
+        assert_eq!(writes.make_room(1), Some(Ok(())));
+        end_of(&writes, 3, Ok(3));
+        assert_eq!(writes.make_room(3), Some(Ok(())));
+        end_of(&writes, 3, Ok(3));
+        end_of(&writes, 1, Ok(1));
+        assert_eq!(writes.make_room(9), Some(Ok(())), "what is larger than the limit goes alone");
+        assert_eq!(writes.make_room(1), None);
+    }
+
+    #[test]
+    fn a_write_that_failed_fails_all_that_come_after() {
+        let writes = Writes::new(Runtime::shared(), "image", 4);
+        for _ in 0..3 {
+            assert_eq!(writes.make_room(1), Some(Ok(())));
+        }
+        end_of(&writes, 1, Err(Errno::EIO));
+        end_of(&writes, 1, Err(Errno::ENOSPC));
+        end_of(&writes, 1, Ok(1));
+        assert_eq!(writes.make_room(1), Some(Err(Errno::EIO)), "the first failure is the one that counts");
+        assert!(!writes.are_lost());
+    }
+}
