@@ -52,17 +52,18 @@ static void two_clusters(void)
 {
     const char  *elsewhere = conf_with("elsewhere", "s/^fsid = .*/fsid = 11111111-2222-3333-4444-555555555555/");
     const char  *silent = conf_with("unnamed", "/^fsid/d");
-    const char  *others[] = { elsewhere, silent };
     const char  *foreign = "rbd://11111111-2222-3333-4444-555555555555/images/im/snap";
-    for (int i = 0; i < 2; i++) {
-        gs_registry *reg = registry_of(SETTINGS({ NULL, "enabled_backends", i ? "own:rbd, other:rbd" : "other:rbd, own:rbd" },
+    for (int i = 0; i < 4; i++) {
+        bool         own_is_first = i % 2, tells = i < 2;
+        gs_registry *reg = registry_of(SETTINGS({ NULL, "enabled_backends", own_is_first ? "own:rbd, other:rbd" : "other:rbd, own:rbd" },
                                                 { "glance_store", "default_backend", "own" },
-                                                { "other", "rbd_store_ceph_conf", others[i] },
+                                                { "other", "rbd_store_ceph_conf", tells ? elsewhere : silent },
                                                 { "other", "rbd_store_user", "nobody" },
                                                 { "own", "rbd_store_ceph_conf", ceph("CEPH_GLANCE_CONF") },
                                                 { "own", "rbd_store_user", ceph("CEPH_USER") }));
         gs_store *store = NULL;
-        check_context("two stores, of which the other %s", i ? "does not tell its cluster" : "is in another cluster");
+        check_context("two stores, of which the other %s and comes %s", tells ? "is in another cluster" : "does not tell its cluster",
+                      own_is_first ? "second" : "first");
         OK(gs_registry_resolve(reg, uri_of("im"), &store, ERR));
         CHECK(store == gs_registry_get(reg, "own"));
         OK(gs_registry_resolve(reg, foreign, &store, ERR));
