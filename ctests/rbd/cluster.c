@@ -123,3 +123,20 @@ gs_status add(gs_store *store, const char *id, const void *data, size_t len, boo
     gs_image_free(image);
     return status;
 }
+
+const char *described(const char *id)
+{
+    return without_blanks(output("glance info --format json 'images/%s'", id));
+}
+
+gs_store *open_store(gs_registry **reg, const char *key, const char *value)
+{
+    gs_registry_free(*reg);
+    *reg = rbd_registry(key, value, NULL);
+    return default_store(*reg);
+}
+
+void drop(gs_store *store, const char *id)
+{
+    OK(gs_delete(store, uri_of(id), NULL, ERR));
+}

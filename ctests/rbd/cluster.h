@@ -23,8 +23,15 @@ const char *silent_conf(int *fd);
 gs_registry *rbd_registry(const char *key, ...);
 /* The location of an image that was added to the pool images. */
 const char *uri_of(const char *id);
+/* What rbd says of it, as JSON without blanks. */
+const char *described(const char *id);
 /* All objects of images in the pool: two equal answers mean that nothing came or went. */
 const char *objects(void);
+
+/* The store of a registry with that setting, which takes the place of the one before. */
+gs_store *open_store(gs_registry **reg, const char *key, const char *value);
+/* Deletes an image, which must succeed. */
+void drop(gs_store *store, const char *id);
 
 /* An image in memory, added with a size that is known or not. */
 gs_status add(gs_store *store, const char *id, const void *data, size_t len, bool known);

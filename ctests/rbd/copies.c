@@ -7,23 +7,6 @@
 static uint8_t *data;
 enum { LEN = 5 * MiB + 12345 };
 
-static const char *described(const char *id)
-{
-    return without_blanks(output("glance info --format json 'images/%s'", id));
-}
-
-static gs_store *open_store(gs_registry **reg, const char *key, const char *value)
-{
-    gs_registry_free(*reg);
-    *reg = rbd_registry(key, value, NULL);
-    return default_store(*reg);
-}
-
-static void drop(gs_store *store, const char *id)
-{
-    OK(gs_delete(store, uri_of(id), NULL, ERR));
-}
-
 static gs_status copy(gs_registry *reg, const char *id, const char *uri, const gs_opts *opts)
 {
     gs_image *image = NULL;

@@ -8,26 +8,9 @@
 static uint8_t *data;
 enum { LEN = 5 * MiB + 12345 };
 
-static const char *described(const char *id)
-{
-    return without_blanks(output("glance info --format json 'images/%s'", id));
-}
-
 static const char *snapshots(const char *id)
 {
     return without_blanks(output("glance snap ls --format json 'images/%s'", id));
-}
-
-static gs_store *open_store(gs_registry **reg, const char *key, const char *value)
-{
-    gs_registry_free(*reg);
-    *reg = rbd_registry(key, value, NULL);
-    return default_store(*reg);
-}
-
-static void drop(gs_store *store, const char *id)
-{
-    OK(gs_delete(store, uri_of(id), NULL, ERR));
 }
 
 /* ---- What is made ------------------------------------------------------------ */
