@@ -186,6 +186,7 @@ impl Client {
                 }
             };
             retries.rest(pause, &error, &self.log).await;
+            request.payload.settle().await?;
         }
     }
 
@@ -249,7 +250,8 @@ impl Client {
     /// Whether the server is asked before the payload is sent: one that refuses costs little then, and a
     /// stream can still be sent elsewhere.
     fn asks_leave(&self, request: &Request) -> bool {
-        let is_worth_it = request.payload.is_streamed() || request.payload.length() >= WORTH_ASKING;
+        let is_long = request.payload.length().is_none_or(|length| length >= WORTH_ASKING);
+        let is_worth_it = request.payload.is_streamed() || is_long;
         is_worth_it && !self.asks_no_leave.load(Ordering::Relaxed)
     }
 
@@ -267,8 +269,10 @@ impl Client {
             .header(ACCEPT, "*/*")
             // A compressed body would have another length than the image, and other ranges.
             .header(ACCEPT_ENCODING, "identity");
-        if matches!(request.method, Method::PUT | Method::POST) {
-            head = head.header(CONTENT_LENGTH, request.payload.length());
+        let payload = request.payload.outgoing(asks_leave);
+        let length = payload.size_hint().exact();
+        if let Some(length) = length.filter(|_| matches!(request.method, Method::PUT | Method::POST)) {
+            head = head.header(CONTENT_LENGTH, length);
         }
         if asks_leave {
             head = head.header(EXPECT, "100-continue");
@@ -282,7 +286,7 @@ impl Client {
         if let Some(headers) = head.headers_mut() {
             headers.extend(request.headers.clone());
         }
-        head.body(request.payload.outgoing(asks_leave))
+        head.body(payload)
             .map_err(|error| Error::new(Kind::BadUri, format!("{url} cannot be asked for: {error}")))
     }
 }

@@ -1,5 +1,5 @@
-//! What requests carry: buffers that others share, sent as often as it takes, or a stream that can be
-//! sent once.
+//! What requests carry: buffers that others share, sent as often as it takes, also while more of them come, or a
+//! stream that can be sent once.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -17,6 +17,7 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use crate::error::Result;
 use crate::operation::{Doorbell, Operation};
+use crate::transfer::Growing;
 
 /// So little is handed to the connection at once that each time tells of progress, on slow lines too.
 const MAX_FRAME: usize = 64 << 10;
@@ -45,6 +46,10 @@ enum Kind {
     Held {
         chunks: Arc<[Bytes]>,
         length: u64,
+    },
+    Growing {
+        chunks: Growing,
+        length: Option<u64>,
     },
     Streamed {
         /// Taken by the attempt that begins to send it.
@@ -94,6 +99,12 @@ impl Payload {
         Payload(Kind::Held { chunks: chunks.into(), length })
     }
 
+    /// Buffers that are sent while more come; `length` bytes in all, where that is known before.  Sent again, they
+    /// are so once all have come.
+    pub fn growing(chunks: Growing, length: Option<u64>) -> Self {
+        Payload(Kind::Growing { chunks, length })
+    }
+
     /// `length` bytes that are sent as they are fed.  Once the first was sent, the request cannot be tried
     /// again; a feed that ends early breaks it off.
     pub fn streamed(op: &Operation, length: u64) -> (Self, Feed) {
@@ -113,10 +124,12 @@ impl Payload {
         }
     }
 
-    pub fn length(&self) -> u64 {
+    /// None: not known yet.
+    pub fn length(&self) -> Option<u64> {
         match &self.0 {
-            Kind::Nothing => 0,
-            Kind::Held { length, .. } | Kind::Streamed { length, .. } => *length,
+            Kind::Nothing => Some(0),
+            Kind::Held { length, .. } | Kind::Streamed { length, .. } => Some(*length),
+            Kind::Growing { chunks, length } => length.or_else(|| chunks.length()),
         }
     }
 
@@ -125,7 +138,7 @@ impl Payload {
         match &self.0 {
             Kind::Nothing => Some(&[]),
             Kind::Held { chunks, .. } => Some(chunks),
-            Kind::Streamed { .. } => None,
+            Kind::Growing { .. } | Kind::Streamed { .. } => None,
         }
     }
 
@@ -138,7 +151,17 @@ impl Payload {
     pub fn is_whole(&self) -> bool {
         match &self.0 {
             Kind::Streamed { stream, .. } => lock(stream).is_some(),
+            Kind::Growing { chunks, .. } => !chunks.is_given_up(),
             _ => true,
+        }
+    }
+
+    /// Waits until all of it has come.  A server does not wait for long, so that the next attempt would not be the
+    /// last one either.
+    pub async fn settle(&self) -> Result<()> {
+        match &self.0 {
+            Kind::Growing { chunks, .. } => chunks.whole().await.map(drop),
+            _ => Ok(()),
         }
     }
 
@@ -147,6 +170,7 @@ impl Payload {
         let (source, queue) = match &self.0 {
             Kind::Nothing => (Origin::None, VecDeque::new()),
             Kind::Held { chunks, .. } => (Origin::None, chunks.iter().cloned().collect()),
+            Kind::Growing { chunks, .. } => (Origin::Growing(chunks.clone(), 0), VecDeque::new()),
             Kind::Streamed { stream, framing, .. } => {
                 let framer = framing.as_ref().map(|framing| framing());
                 (Origin::Untaken(stream.clone(), framer), VecDeque::new())
@@ -164,7 +188,7 @@ impl Payload {
                 is_ours: false,
                 has_leave: !asks_leave,
                 is_withdrawn: false,
-                is_done: left == 0,
+                is_done: left == Some(0),
                 waker: None,
             }))),
         }
@@ -227,7 +251,8 @@ pub struct Outgoing {
     /// What comes before anything more of the source.
     queue: VecDeque<Bytes>,
     current: Bytes,
-    left: u64,
+    /// None: until the source ends.
+    left: Option<u64>,
     /// How long leave to send is waited for.
     leave: Option<Pin<Box<Sleep>>>,
     traffic: Arc<Traffic>,
@@ -235,6 +260,8 @@ pub struct Outgoing {
 
 enum Origin {
     None,
+    /// With the index of the next chunk.
+    Growing(Growing, usize),
     Untaken(Arc<Mutex<Option<Stream>>>, Option<Framer>),
     Stream(Stream, Option<Framer>),
 }
@@ -258,7 +285,7 @@ impl Outgoing {
         if is_over { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    /// The next bytes; none when there are fewer than were promised.
+    /// The next bytes; none at the end of the source.
     fn poll_current(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
         while self.current.is_empty() {
             if let Some(chunk) = self.queue.pop_front() {
@@ -267,6 +294,17 @@ impl Outgoing {
             }
             match &mut self.source {
                 Origin::None => return Poll::Ready(None),
+                Origin::Growing(chunks, index) => {
+                    let Poll::Ready(chunk) = chunks.poll_chunk(*index, context) else {
+                        lock(&self.traffic.0).is_ours = true;
+                        return Poll::Pending;
+                    };
+                    let Some(chunk) = chunk else {
+                        return Poll::Ready(None);
+                    };
+                    self.current = chunk;
+                    *index += 1;
+                }
                 Origin::Untaken(stream, framer) => {
                     let Some(stream) = lock(stream).take() else {
                         return Poll::Ready(None);
@@ -287,8 +325,22 @@ impl Outgoing {
                 }
             }
         }
-        let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(MAX_FRAME);
+        let left = self.left.and_then(|left| usize::try_from(left).ok());
+        let most = left.unwrap_or(usize::MAX).min(MAX_FRAME);
         Poll::Ready(Some(self.current.split_to(self.current.len().min(most))))
+    }
+
+    /// What is left behind these bytes, or behind the end of the source, which may come too early.
+    fn left_behind(&self, data: Option<&Bytes>) -> io::Result<Option<u64>> {
+        let early = |message| Err(io::Error::new(io::ErrorKind::UnexpectedEof, message));
+        match (data, self.left, &self.source) {
+            (Some(data), left, _) => Ok(left.map(|left| left - data.len() as u64)),
+            (None, Some(left), _) => early(format!("the source ended {left} bytes too early")),
+            (None, None, Origin::Growing(chunks, _)) if chunks.is_given_up() => {
+                early("the source was given up".to_owned())
+            }
+            (None, None, _) => Ok(Some(0)),
+        }
     }
 }
 
@@ -300,28 +352,28 @@ impl Body for Outgoing {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        if self.left == 0 {
+        if self.left == Some(0) {
             return Poll::Ready(None);
         }
         std::task::ready!(self.poll_leave(context));
-        let Some(data) = std::task::ready!(self.poll_current(context)) else {
-            let message = format!("the source ended {} bytes too early", self.left);
-            return Poll::Ready(Some(Err(io::Error::new(io::ErrorKind::UnexpectedEof, message))));
+        let data = std::task::ready!(self.poll_current(context));
+        self.left = match self.left_behind(data.as_ref()) {
+            Ok(left) => left,
+            Err(early) => return Poll::Ready(Some(Err(early))),
         };
-        self.left -= data.len() as u64;
         let mut state = lock(&self.traffic.0);
         state.moved = Instant::now();
         state.is_ours = false;
-        state.is_done = self.left == 0;
+        state.is_done = self.left == Some(0);
         drop(state);
-        Poll::Ready(Some(Ok(Frame::data(data))))
+        Poll::Ready(data.map(|data| Ok(Frame::data(data))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.left == 0
+        self.left == Some(0)
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left)
+        self.left.map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }

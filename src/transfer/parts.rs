@@ -1,5 +1,5 @@
 //! An upload in parts: each is held in shared buffers until it is stored, so that it can be sent again,
-//! and several are stored side by side.
+//! and several are stored side by side, some of them while they are filled.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::buffers::{Piece, Pool, for_zeroes};
+use super::growing::{Grower, Growing};
 use super::packer::{DENSE, Packer};
 use super::part_digests::PartDigests;
 use super::runtime::{Runtime, Task};
@@ -17,8 +18,9 @@ use crate::operation::Operation;
 pub struct HeldPart {
     /// From 1 on.
     pub number: u64,
-    pub length: u64,
-    pub chunks: Vec<Bytes>,
+    /// None: not known before its end.
+    pub length: Option<u64>,
+    pub chunks: Growing,
     digests: Arc<PartDigests>,
 }
 
@@ -44,6 +46,20 @@ pub trait PartPlan: Send + Sync {
 
     /// How many may be under way while that one is filled; 0 where it can only be filled by itself.
     fn side_by_side(&self, number: u64) -> usize;
+
+    /// How parts are stored while they are filled; none: each is filled before.
+    fn early(&self) -> Option<Early> {
+        None
+    }
+}
+
+/// Parts that are stored while they are filled.
+#[derive(Clone, Copy, Debug)]
+pub struct Early {
+    /// How many may be under way, with those that are filled.
+    pub at_a_time: usize,
+    /// The size of the image; none: not known.
+    pub size: Option<u64>,
 }
 
 /// Cuts what it is given into parts and stores these.
@@ -54,17 +70,41 @@ pub struct PartUploader<S: StorePart> {
     runtime: Arc<Runtime>,
     buffer_size: u64,
     packer: Packer,
+    early: Option<Early>,
     part: Filling,
+    /// The part behind that one, once it is under way.
+    next: Option<Filling>,
     /// With their places among the receipts.
     under_way: Vec<(usize, Task<S::Receipt>)>,
     receipts: Vec<Option<S::Receipt>>,
 }
 
-/// The part that is being filled.
+/// A part that is being filled, or will be.
 struct Filling {
     number: u64,
     room: u64,
-    chunks: Vec<Bytes>,
+    /// Where it lies in the image.
+    offset: u64,
+    chunks: Grower,
+    /// Its place among the receipts, once it is under way.
+    place: Option<usize>,
+}
+
+impl Filling {
+    fn new(number: u64, offset: u64, digests: &PartDigests) -> Self {
+        Filling { number, room: digests.length(number), offset, chunks: Grower::default(), place: None }
+    }
+
+    /// The empty part behind it.
+    fn next(&self, digests: &PartDigests) -> Self {
+        Filling::new(self.number + 1, self.offset + digests.length(self.number), digests)
+    }
+
+    /// How long it gets, where that is known while it is filled.
+    fn length(&self, early: Option<Early>, digests: &PartDigests) -> Option<u64> {
+        let left = early?.size?.saturating_sub(self.offset);
+        Some(left.min(digests.length(self.number)))
+    }
 }
 
 /// How many parts of `length` bytes can be held at a time in the memory that `pool` has for it; one of
@@ -84,15 +124,16 @@ pub fn longest_part(pool: &Pool, count: u64) -> u64 {
 impl<S: StorePart> PartUploader<S> {
     pub fn new(runtime: &Arc<Runtime>, store: Arc<S>, plan: Arc<dyn PartPlan>, pool: &Pool) -> Self {
         let digests = PartDigests::new(plan.clone());
-        let part = Filling { number: 1, room: digests.length(1), chunks: Vec::new() };
         PartUploader {
             store,
+            early: plan.early(),
+            part: Filling::new(1, 0, &digests),
+            next: None,
             plan,
             digests,
             runtime: runtime.clone(),
             buffer_size: pool.buffer_size() as u64,
             packer: Packer::new(pool),
-            part,
             under_way: Vec::new(),
             receipts: Vec::new(),
         }
@@ -127,7 +168,7 @@ impl<S: StorePart> PartUploader<S> {
     pub fn finish(&mut self, op: &Operation) -> Result<Vec<S::Receipt>> {
         self.pack(op)?;
         if !self.part.chunks.is_empty() {
-            self.store_part(op)?;
+            self.end_part(op)?;
         }
         while !self.under_way.is_empty() {
             self.collect_next(op)?;
@@ -148,36 +189,75 @@ impl<S: StorePart> PartUploader<S> {
     fn append(&mut self, op: &Operation, mut data: Bytes) -> Result<()> {
         while !data.is_empty() {
             let fitting = usize::try_from(self.part.room).unwrap_or(usize::MAX).min(data.len());
-            let chunk = data.split_to(fitting);
-            self.part.room -= chunk.len() as u64;
-            self.part.chunks.push(chunk);
+            self.part.room -= fitting as u64;
+            self.part.chunks.push(data.split_to(fitting));
+            if let Some(early) = self.early {
+                self.begin_early(op, early)?;
+            }
             if self.part.room == 0 {
-                self.store_part(op)?;
+                self.end_part(op)?;
             }
         }
         Ok(())
     }
 
-    fn store_part(&mut self, op: &Operation) -> Result<()> {
-        let number = self.part.number;
-        while self.under_way.len() >= self.plan.side_by_side(number).max(1) {
-            self.collect_next(op)?;
+    /// Begins to store the part that is filled, and the one behind it, which then has no time to lose when it
+    /// comes to be filled: a server takes a while to be ready for a part.
+    fn begin_early(&mut self, op: &Operation, early: Early) -> Result<()> {
+        if self.part.place.is_none() && self.under_way.len() < early.at_a_time {
+            self.part.place = Some(self.store(op, self.held(&self.part))?);
         }
-        let chunks = std::mem::take(&mut self.part.chunks);
-        let length = chunks.iter().map(|chunk| chunk.len() as u64).sum();
-        let digests = self.digests.clone();
-        let part = HeldPart { number, length, chunks, digests };
-        let store = self.store.clone();
-        let task = self.runtime.start(op, async move { store.store(part).await })?;
-        self.under_way.push((self.receipts.len(), task));
-        self.receipts.push(None);
-        self.part.number += 1;
-        self.part.room = self.digests.length(self.part.number);
+        if self.next.is_none() && self.part.place.is_some() && self.under_way.len() < early.at_a_time {
+            let mut next = self.part.next(&self.digests);
+            if early.size.is_some_and(|size| next.offset < size) {
+                next.place = Some(self.store(op, self.held(&next))?);
+                self.next = Some(next);
+            }
+        }
+        Ok(())
+    }
+
+    /// The part that is filled has all that it gets.
+    fn end_part(&mut self, op: &Operation) -> Result<()> {
+        if self.part.place.is_none() {
+            let limit = self.early.map_or(self.plan.side_by_side(self.part.number), |early| early.at_a_time);
+            while self.under_way.len() >= limit.max(1) {
+                self.collect_next(op)?;
+            }
+            self.part.place = Some(self.store(op, self.held(&self.part))?);
+        }
+        let next = self.next.take().unwrap_or_else(|| self.part.next(&self.digests));
+        std::mem::replace(&mut self.part, next).chunks.end();
         // Where longer parts follow, fewer of them fit beside one that is filled.
-        while self.under_way.len() > self.plan.side_by_side(self.part.number) {
+        while self.filled() > self.plan.side_by_side(self.part.number) {
             self.collect_next(op)?;
         }
         Ok(())
+    }
+
+    /// How many parts are under way beside the one that is filled.
+    fn filled(&self) -> usize {
+        self.under_way.iter().filter(|(place, _)| Some(*place) != self.part.place).count()
+    }
+
+    fn held(&self, part: &Filling) -> HeldPart {
+        let length = part.length(self.early, &self.digests);
+        HeldPart {
+            number: part.number,
+            length,
+            chunks: part.chunks.growing().clone(),
+            digests: self.digests.clone(),
+        }
+    }
+
+    /// Begins to store a part; returns its place among the receipts.
+    fn store(&mut self, op: &Operation, part: HeldPart) -> Result<usize> {
+        let store = self.store.clone();
+        let task = self.runtime.start(op, async move { store.store(part).await })?;
+        let place = self.receipts.len();
+        self.under_way.push((place, task));
+        self.receipts.push(None);
+        Ok(place)
     }
 
     fn find_ended(&self) -> Option<(usize, Result<S::Receipt>)> {
@@ -231,8 +311,7 @@ mod tests {
             if self.failing == Some(part.number) {
                 return Err(Error::new(Kind::Unavailable, "the shelf broke"));
             }
-            let bytes = part.chunks.concat();
-            assert_eq!(bytes.len() as u64, part.length);
+            let bytes = part.chunks.whole().await?.concat();
             self.parts.lock().unwrap().push((part.number, bytes));
             Ok((part.number, md5))
         }

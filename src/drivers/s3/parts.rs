@@ -71,7 +71,7 @@ impl StorePart for PartStore {
         }
         let number = part.number;
         let md5 = if self.checks.want_md5() { Some(part.md5().await?) } else { None };
-        let sealed = seal(&self.service, &self.checks, part.chunks, md5).await?;
+        let sealed = seal(&self.service, &self.checks, part.chunks.whole().await?, md5).await?;
         let mut mode = self.mode.clone();
         let mode = mode.wait_for(Option::is_some).await.ok().and_then(|mode| mode.clone());
         match mode {

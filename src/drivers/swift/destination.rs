@@ -1,9 +1,9 @@
 //! Where a new image goes: objects that are written once, and known again as one's own.
 
+use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue, IF_NONE_MATCH};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -12,6 +12,7 @@ use tokio::time::{sleep, timeout};
 use super::storage::{Listed, Object, Storage, UPLOAD_ID, etag_of, header, refused, type_for};
 use crate::chance;
 use crate::error::{Error, Kind, Result};
+use crate::hash::Hex;
 use crate::http::{Payload, Request};
 
 /// How often an object is sent that the server has stored with another hash than it was sent with.
@@ -99,20 +100,28 @@ impl Destination {
         self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Stores what is held, again where the server has got something else.
-    pub async fn put_checked(self: &Arc<Self>, name: &str, chunks: Vec<Bytes>, md5: &str) -> Result<()> {
-        let payload = Payload::held(chunks);
+    /// Stores what is held, again where the server has got something else; returns the hash, which may become known
+    /// while it is sent.
+    pub async fn put_checked(
+        self: &Arc<Self>,
+        name: &str,
+        payload: Payload,
+        md5: impl Future<Output = Result<[u8; 16]>>,
+    ) -> Result<String> {
+        let put = || self.put(name, "", Request::put(payload.clone()));
+        let mut stored = put().await?;
+        let md5 = Hex::encode(&md5.await?).to_string();
         for attempt in 1.. {
-            let stored = self.put(name, "", Request::put(payload.clone())).await?;
             if stored.is_empty() || stored == md5 {
                 break;
             }
             self.storage.delete(&self.container, name).await?;
             if attempt == ATTEMPTS {
-                return Err(self.corrupt(name, &stored, md5));
+                return Err(self.corrupt(name, &stored, &md5));
             }
+            stored = put().await?;
         }
-        Ok(())
+        Ok(md5)
     }
 
     /// The hash of an object, if it was stored by this add.

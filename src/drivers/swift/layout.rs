@@ -1,23 +1,26 @@
 //! How an image is laid out: in one object, or in segments of which sizes and names.
 
-use crate::transfer::{PartPlan, Pool, longest_part, parts_that_fit};
+use crate::transfer::{Early, PartPlan, Pool, longest_part, parts_that_fit};
 
 /// How many segments glance_store deletes: it reads one page of the container's listing.
 const DELETABLE: u64 = 10_000;
 
 /// So long are segments at least, where the memory has room for that: each costs servers a number of requests
 /// among themselves, whatever its length.
-const WORTH_A_REQUEST: u64 = 16 << 20;
+const WORTH_A_REQUEST: u64 = 24 << 20;
 
 /// How many segments of an image of unknown size keep one size before it doubles.
 const STEP: u64 = DELETABLE / 4;
 
 /// How an image is cut into segments.
 pub struct Plan {
+    size: Option<u64>,
     first: u64,
     /// What segments of an image of unknown size grow to.
     largest: u64,
-    /// How many may be uploaded at the same time.
+    /// How many may be held beside one that is filled.
+    held: usize,
+    /// How many may be sent at the same time.
     parallel: usize,
     pool: Pool,
 }
@@ -27,17 +30,14 @@ impl Plan {
     /// them at a time within the share of `pool`.
     pub fn new(chunk: u64, parallel: usize, size: Option<u64>, pool: &Pool) -> Self {
         let needed = size.unwrap_or(0).div_ceil(DELETABLE).max(WORTH_A_REQUEST).min(chunk);
-        // One more is being filled.
-        let fitting = |parallel: usize| {
-            longest_part(pool, parallel as u64 + 1).max(pool.buffer_size() as u64).min(chunk)
+        let fitting = |held: usize| {
+            longest_part(pool, held as u64 + 1).max(pool.buffer_size() as u64).min(chunk)
         };
-        // Fewer at a time and longer ones, rather than short ones or more than can be deleted; but one alone
-        // waits for every answer.
-        let least = if needed <= WORTH_A_REQUEST { parallel.min(2) } else { 1 };
-        let parallel = (least..=parallel).rev().find(|parallel| fitting(*parallel) >= needed).unwrap_or(least);
-        let first = fitting(parallel);
+        // Fewer at a time and longer ones, rather than short ones or more than can be deleted.
+        let held = (1..=parallel).rev().find(|held| fitting(*held) >= needed).unwrap_or(1);
+        let first = fitting(held);
         let largest = if size.is_some() { first } else { fitting(1) };
-        Plan { first, largest, parallel, pool: pool.clone() }
+        Plan { size, first, largest, held, parallel, pool: pool.clone() }
     }
 }
 
@@ -49,7 +49,11 @@ impl PartPlan for Plan {
 
     fn side_by_side(&self, number: u64) -> usize {
         let held = parts_that_fit(&self.pool, self.length(number)).saturating_sub(1);
-        usize::try_from(held).unwrap_or(usize::MAX).min(self.parallel)
+        usize::try_from(held).unwrap_or(usize::MAX).min(self.held)
+    }
+
+    fn early(&self) -> Option<Early> {
+        Some(Early { at_a_time: self.parallel, size: self.size })
     }
 }
 
@@ -153,8 +157,8 @@ mod tests {
     fn segments_fit_the_memory_side_by_side() {
         let plan = plan(Some(10 << 30), 200 * UNIT, 4, 64 * MIB);
         let length = plan.length(1);
-        assert!(length * 3 <= 58 * MIB && length >= WORTH_A_REQUEST, "{length}");
-        assert_eq!(plan.side_by_side(1), 2);
+        assert!(length * 2 <= 58 * MIB && length >= WORTH_A_REQUEST, "{length}");
+        assert_eq!(plan.side_by_side(1), 1);
         let more = self::plan(Some(10 << 30), 200 * UNIT, 4, 512 * MIB);
         assert_eq!(more.side_by_side(1), 4);
     }
@@ -170,7 +174,7 @@ mod tests {
 
     #[test]
     fn segments_of_unknown_images_grow() {
-        let plan = plan(None, 200 * UNIT, 4, 64 * MIB);
+        let plan = plan(None, 200 * UNIT, 4, 256 * MIB);
         assert!(plan.length(STEP) < plan.length(STEP + 1));
         assert!(plan.side_by_side(STEP + 1) < plan.side_by_side(1));
         assert_eq!(plan.length(u64::MAX), plan.largest);

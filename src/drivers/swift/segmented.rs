@@ -11,7 +11,7 @@ use super::storage::Listed;
 use super::together::{AT_A_TIME, each};
 use crate::driver::{Stored, Upload};
 use crate::error::{Error, Kind, Result};
-use crate::hash::Hex;
+use crate::http::Payload;
 use crate::location::Location;
 use crate::operation::Operation;
 use crate::transfer::{HeldPart, PartDigests, PartUploader, Piece, Pool, Runtime, Sink, StorePart};
@@ -40,10 +40,10 @@ impl StorePart for Segments {
 
     async fn store(&self, part: HeldPart) -> Result<Listed> {
         let name = segment_name(&self.destination.image_id, part.number);
-        let hash = Hex::encode(&part.md5().await?).to_string();
         self.begun.fetch_max(part.number, Ordering::SeqCst);
-        let HeldPart { length, chunks, .. } = part;
-        self.destination.put_checked(&name, chunks, &hash).await?;
+        let payload = Payload::growing(part.chunks.clone(), part.length);
+        let hash = self.destination.put_checked(&name, payload, part.md5()).await?;
+        let length = part.chunks.whole().await?.iter().map(|chunk| chunk.len() as u64).sum();
         Ok(self.destination.listed(name, length, hash))
     }
 }

@@ -1,5 +1,6 @@
 //! Images that are stored in one object.
 
+use std::future::ready;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -23,17 +24,17 @@ pub struct HeldUpload {
     location: Location,
     keeper: PartUploader<Keep>,
     /// The image and its hash, once it is prepared.
-    whole: Option<(Vec<Bytes>, Hex)>,
+    whole: Option<(Vec<Bytes>, [u8; 16])>,
 }
 
 /// Stores nothing: the image is wanted in one piece.
 struct Keep;
 
 impl StorePart for Keep {
-    type Receipt = HeldPart;
+    type Receipt = Vec<Bytes>;
 
-    async fn store(&self, part: HeldPart) -> Result<HeldPart> {
-        Ok(part)
+    async fn store(&self, part: HeldPart) -> Result<Vec<Bytes>> {
+        part.chunks.whole().await
     }
 }
 
@@ -59,7 +60,7 @@ impl Upload for HeldUpload {
         let parts = self.keeper.finish(op)?;
         let digests = self.keeper.digests().clone();
         let md5 = self.runtime.run(op, async move { digests.wait(1).await })?;
-        self.whole = Some((parts.into_iter().flat_map(|part| part.chunks).collect(), Hex::encode(&md5)));
+        self.whole = Some((parts.concat(), md5));
         Ok(())
     }
 
@@ -71,7 +72,7 @@ impl Upload for HeldUpload {
         let op = Operation::new(None, None, op.context().clone());
         let destination = self.destination.clone();
         self.runtime.run(&op, async move {
-            destination.put_checked(&destination.image_id, chunks, md5.as_str()).await
+            destination.put_checked(&destination.image_id, Payload::held(chunks), ready(Ok(md5))).await
         })?;
         Ok(Stored { location: self.location.clone(), metadata: Default::default() })
     }
