@@ -16,7 +16,7 @@ use super::connect::{Connector, basic};
 use super::connection::Asked;
 use super::error::{READ_BODY, malformed, refused};
 use super::idle::Idle;
-use super::payload::Outgoing;
+use super::outgoing::Outgoing;
 use super::policy::Policy;
 use super::request::{Request, Target};
 use super::retry::{Retries, RetryPolicy, retry_after};
@@ -269,7 +269,7 @@ impl Client {
             .header(ACCEPT, "*/*")
             // A compressed body would have another length than the image, and other ranges.
             .header(ACCEPT_ENCODING, "identity");
-        let payload = request.payload.outgoing(asks_leave);
+        let payload = Outgoing::new(&request.payload, asks_leave);
         let length = payload.size_hint().exact();
         if let Some(length) = length.filter(|_| matches!(request.method, Method::PUT | Method::POST)) {
             head = head.header(CONTENT_LENGTH, length);

@@ -13,7 +13,8 @@ use tokio::net::{TcpStream, lookup_host};
 
 use super::connection::{Asked, Connection};
 use super::error::{lost, malformed, tunnel_refused, wire, within};
-use super::payload::{Outgoing, Payload};
+use super::outgoing::Outgoing;
+use super::payload::Payload;
 use super::policy::Policy;
 use super::proxy::Proxies;
 use super::tls::Tls;
@@ -109,7 +110,7 @@ fn tunnel(proxy: &Url, origin: &Origin) -> Result<Request<Outgoing>> {
         request = request.header(PROXY_AUTHORIZATION, basic(credentials)?);
     }
     request
-        .body(Payload::default().outgoing(false))
+        .body(Outgoing::new(&Payload::default(), false))
         .map_err(|error| Error::new(Kind::BadUri, format!("{target:?}: {error}")))
 }
 

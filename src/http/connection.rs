@@ -13,7 +13,7 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout_at;
 
 use super::error::{silence, wire};
-use super::payload::{Outgoing, Traffic};
+use super::outgoing::{Outgoing, Traffic};
 use crate::error::Result;
 
 /// The most bytes that an answer's head may have, and that hyper reads at once.

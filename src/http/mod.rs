@@ -10,6 +10,7 @@ mod error;
 mod idle;
 mod image;
 mod options;
+mod outgoing;
 mod payload;
 mod policy;
 mod proxy;

@@ -21,6 +21,8 @@ pub use buffers::{Buffer, Piece, Pool, for_zeroes, is_zero};
 pub use callbacks::{CallbackInput, CallbackSink, WriteCallback};
 pub use chunk_reader::{ChunkReader, Input};
 pub use descriptor::{DescriptorInput, DescriptorSink, Extent, extent_at, kernel_copy};
+#[cfg(test)]
+pub use growing::Grower;
 pub use growing::Growing;
 pub use hash_core::{Digests, HashCore};
 pub use packer::Packer;

@@ -2,6 +2,7 @@
 //! and no connection stays open.
 
 mod answers;
+mod growing;
 mod policies;
 mod random;
 mod secure;

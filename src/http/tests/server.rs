@@ -250,10 +250,37 @@ pub fn receive(request: &Request, wire: &mut dyn Wire) -> Vec<u8> {
 
 /// The same without an answer to the question whether it may come, and at most `most` bytes.
 pub fn receive_some(request: &Request, wire: &mut dyn Wire, most: usize) -> Vec<u8> {
+    if request.header("transfer-encoding") == Some("chunked") {
+        return receive_chunks(wire, most);
+    }
     let length: usize = request.header("content-length").map_or(0, |length| length.parse().unwrap());
     let mut payload = Vec::new();
     // It may break off.
     let _ = wire.take(length.min(most) as u64).read_to_end(&mut payload);
+    payload
+}
+
+/// A payload in chunks, at most `most` bytes: those that came before it broke off, or its last chunk.
+fn receive_chunks(wire: &mut dyn Wire, most: usize) -> Vec<u8> {
+    let mut payload = Vec::new();
+    while payload.len() < most {
+        let mut head = Vec::new();
+        let mut byte = [0];
+        while !head.ends_with(b"\r\n") && wire.read(&mut byte).is_ok_and(|count| count == 1) {
+            head.push(byte[0]);
+        }
+        let text = String::from_utf8(head).unwrap();
+        let Ok(length) = usize::from_str_radix(text.trim_end(), 16) else {
+            return payload;
+        };
+        let mut chunk = Vec::new();
+        // It may break off.
+        let _ = wire.take(length as u64 + 2).read_to_end(&mut chunk);
+        payload.extend_from_slice(&chunk[..chunk.len().min(length)]);
+        if length == 0 {
+            return payload;
+        }
+    }
     payload
 }
 
