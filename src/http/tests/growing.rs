@@ -1,7 +1,10 @@
 //! Payloads that are sent while more of them comes.
 
+use std::future::Future;
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 
@@ -116,6 +119,18 @@ fn it_is_sent_again_once_all_of_it_is_there() {
         assert_eq!(requests[0].header("transfer-encoding"), Some("chunked"));
         assert_eq!(requests[1].header("content-length"), Some(whole.len().to_string().as_str()));
     }
+}
+
+#[test]
+fn all_of_it_is_waited_for_before_it_is_sent_again() {
+    let grower = Grower::default();
+    let payload = Payload::growing(grower.growing().clone(), Some(3));
+    let mut settling = pin!(payload.settle());
+    let mut context = Context::from_waker(Waker::noop());
+    grower.push(Bytes::from_static(b"abc"));
+    assert!(settling.as_mut().poll(&mut context).is_pending());
+    grower.end();
+    assert!(matches!(settling.as_mut().poll(&mut context), Poll::Ready(Ok(()))));
 }
 
 #[test]

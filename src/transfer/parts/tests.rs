@@ -8,6 +8,9 @@ use std::time::Duration;
 
 const BUFFER: usize = 1 << 10;
 
+/// After so long, what should have been told is taken to be forgotten.
+const FORGOTTEN: Duration = Duration::from_secs(20);
+
 /// Keeps parts, and may fail one.
 #[derive(Default)]
 struct Shelf {
@@ -231,7 +234,7 @@ fn parts_are_begun_before_they_are_filled() {
             // The first piece of each part is put, and no more.
             if at % 4 == 0 {
                 let expected = begun[at / 4];
-                let told: Vec<_> = expected.iter().map(|_| heard.recv().unwrap()).collect();
+                let told: Vec<_> = expected.iter().map(|_| heard.recv_timeout(FORGOTTEN).unwrap()).collect();
                 assert_eq!(told, expected, "{at_a_time} {known:?} {at}");
                 assert!(heard.try_recv().is_err(), "{at_a_time} {known:?} {at}: no more are begun");
             }
@@ -262,7 +265,7 @@ fn what_waits_for_a_part_learns_that_the_upload_was_given_up() {
     let mut uploader = PartUploader::new(&Runtime::shared(), store, plan, &pool.share(26 * BUFFER as u64));
     let buffer = pool.take(&op).unwrap();
     uploader.put(&op, Piece::Data(buffer.freeze(BUFFER))).unwrap();
-    (0..2).for_each(|_| heard.recv().unwrap());
+    (0..2).for_each(|_| heard.recv_timeout(FORGOTTEN).unwrap());
     assert!(grown.lock().unwrap().iter().all(|chunks| !chunks.is_given_up()));
     drop(uploader);
     assert!(grown.lock().unwrap().iter().all(|chunks| chunks.is_given_up() && chunks.length().is_none()));
