@@ -91,15 +91,21 @@ static void replaced(void)
     CHECK_STR("", faults_log(faults));
 }
 
-/* What came of a request whose connection is cut. */
-static const char *remains(const char *path)
+static int connected(void)
 {
     struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    char               answer[4096];
-    size_t             len = 0;
     int                fd = socket(AF_INET, SOCK_STREAM, 0);
     address.sin_port = htons((uint16_t)atoi(strrchr(faults_url(faults, "echo"), ':') + 1));
     MUST(fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0);
+    return fd;
+}
+
+/* What came of a request whose connection is cut. */
+static const char *remains(const char *path)
+{
+    char   answer[4096];
+    size_t len = 0;
+    int    fd = connected();
     dprintf(fd, "PUT %s HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello", path);
     for (ssize_t count; (count = read(fd, answer + len, sizeof answer - 1 - len)) > 0;)
         len += (size_t)count;
@@ -147,6 +153,24 @@ static void held(void)
     }
 }
 
+/* As of a server that has got all and is slow to act on it. */
+static void sent_on_late(void)
+{
+    static const struct { const char *place; unsigned arrives; } holds[] = { { "body", 1 }, { "request", 0 } };
+    for (size_t i = 0; i < sizeof holds / sizeof *holds; i++) {
+        check_context("a client that has gone while its request was held at the %s", holds[i].place);
+        faults_rule(faults, "PUT */late 1 hold=late at=%s", holds[i].place);
+        int fd = connected();
+        dprintf(fd, "PUT /late HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello");
+        faults_await(faults, "late");
+        close(fd);
+        faults_release(faults, "late");
+        faults_settle(faults);
+        CHECK_INT(holds[i].arrives, faults_count(faults, "echo PUT /late 200", "hello"));
+        faults_clear(faults);
+    }
+}
+
 int main(void)
 {
     pthread_t server;
@@ -154,6 +178,7 @@ int main(void)
     replaced();
     cut();
     held();
+    sent_on_late();
     faults_stop(faults);
     shutdown(listener, SHUT_RDWR);
     join(server);

@@ -19,6 +19,7 @@ Actions, several of which may be combined (NAME=VALUE, quoted as in the shell):
   cut=request|answer  hangs up when the request comes, or when the server has answered
   hold=NAME at=request|answer|N   waits for "release NAME" when the request is there, when the server has
                       answered, or after N bytes of the answer's body
+  hold=NAME at=body   waits when all of the request is there, and sends it on though its client is gone by then
   request-header="Name: value"    sets a header of the request; an empty value removes it
   answer-header="Name: value"     sets a header of the answer; an empty value removes it
   answer-status=N answer-body=TEXT   take the place of the server's
@@ -214,11 +215,14 @@ class Exchange:
         self.upstream.send(request.ending())
 
     def _body(self, request):
-        """Of a request that was held, all of it before the server sees any: its client may be gone by now."""
-        if self.rule.one("at") != "request":
+        """Of a request that is held, all of it before the server sees any: its client may be gone by then."""
+        place = self.rule.one("at")
+        if place not in ("request", "body"):
             return request.body(self.client)
         pieces = list(request.body(self.client))
-        if self.client.has_ended():
+        if place == "body":
+            self.faults.hold(self.rule.one("hold"))
+        elif self.client.has_ended():
             raise Closed
         return pieces
 

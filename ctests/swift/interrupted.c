@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LEN = 3 * UNIT + 5 };
+enum { LEN = 3 * UNIT + 5, PROCESSES = 8 };
 
 static struct account account;
 static const char    *container;
@@ -26,6 +26,8 @@ static const char *const add_phases[] = {
     "PUT */@-00004 1 hold=here at=request",
     "PUT */@-00004 1 hold=here at=answer",
 };
+
+enum { ADD_PHASES = sizeof add_phases / sizeof *add_phases, FIRST_OVERDUE = 2 };
 
 static const char *const get_phases[] = {
     "POST keystone:* 1 hold=here at=answer",
@@ -53,29 +55,74 @@ static void *cancel_there(void *user)
     return NULL;
 }
 
-static void cancelled_adds(const char *manifest)
+static void cancelled_add(const char *manifest, const char *phase)
 {
-    for (size_t i = 0; i < sizeof add_phases / sizeof *add_phases; i++) {
-        struct source source = { .data = data, .len = LEN };
-        gs_registry  *reg = registry(manifest);
-        gs_image     *image = NULL;
-        gs_opts       opts = GS_OPTS_INIT;
-        const char   *id = new_id(), *before = contents(&account, container);
-        check_context("an add cancelled at %s, %s", add_phases[i], manifest);
-        faults_rule(faults, "%s", with_id(add_phases[i], id));
-        opts.cancel = token = gs_cancel_new();
-        MUST(token != NULL);
-        pthread_t thread = start(cancel_there, NULL);
-        FAILS(GS_CANCELLED, gs_add(default_store(reg), id, LEN, source_read, &source, &opts, &image, ERR));
-        join(thread);
-        CHECK(image == NULL);
-        /* What was on its way to the server arrives or not; then all is as before. */
-        faults_clear(faults);
-        CHECK_STR(before, contents(&account, container));
-        gs_cancel_free(token);
-        gs_registry_free(reg);
-    }
+    struct source source = { .data = data, .len = LEN };
+    gs_registry  *reg = registry(manifest);
+    gs_image     *image = NULL;
+    gs_opts       opts = GS_OPTS_INIT;
+    const char   *id = new_id(), *before = contents(&account, container);
+    check_context("an add cancelled at %s, %s", phase, manifest);
+    faults_rule(faults, "%s", with_id(phase, id));
+    opts.cancel = token = gs_cancel_new();
+    MUST(token != NULL);
+    pthread_t thread = start(cancel_there, NULL);
+    FAILS(GS_CANCELLED, gs_add(default_store(reg), id, LEN, source_read, &source, &opts, &image, ERR));
+    join(thread);
+    CHECK(image == NULL);
+    /* What was on its way to the server arrives or not; then all is as before. */
+    faults_clear(faults);
+    CHECK_STR(before, contents(&account, container));
+    gs_cancel_free(token);
+    gs_registry_free(reg);
 }
+
+/* ---- What the server stores late ---------------------------------------------------------- */
+
+static void *cancel_and_let_arrive(void *user)
+{
+    const char *id = user;
+    int         status = 0;
+    faults_await(faults, "sent");
+    if (token)
+        gs_cancel_trigger(token);
+    /* By now the add has given it up, has looked for it, and there was none. */
+    faults_await(faults, "missed");
+    faults_release(faults, "sent");
+    while (status != 200) {
+        struct reply reply = head_object(&account, container, text("%s-00002", id));
+        status = reply.status;
+        reply_free(&reply);
+    }
+    faults_release(faults, "missed");
+    return NULL;
+}
+
+/* Stored after the add has given it up and looked for it in vain. */
+static void late_segment(const char *manifest, gs_status ending)
+{
+    struct source source = { .data = data, .len = LEN };
+    gs_registry  *reg = registry(manifest);
+    gs_image     *image = NULL;
+    gs_opts       opts = GS_OPTS_INIT;
+    const char   *id = new_id(), *before = contents(&account, container);
+    check_context("a segment that arrives after its add has ended with %s, %s", status_name(ending), manifest);
+    faults_rule(faults, "PUT */%s-00002 1 hold=sent at=body", id);
+    faults_rule(faults, "HEAD */%s-00002 1 hold=missed at=answer", id);
+    token = ending == GS_CANCELLED ? gs_cancel_new() : NULL;
+    opts.cancel = token;
+    opts.timeout_ms = token ? 0 : 1500;
+    pthread_t thread = start(cancel_and_let_arrive, (void *)id);
+    FAILS(ending, gs_add(default_store(reg), id, LEN, source_read, &source, &opts, &image, ERR));
+    join(thread);
+    CHECK(image == NULL);
+    faults_clear(faults);
+    CHECK_STR(before, contents(&account, container));
+    gs_cancel_free(token);
+    gs_registry_free(reg);
+}
+
+/* ---- Others ------------------------------------------------------------------------------- */
 
 /* What a killed add has left may be gone or not; nothing says for ever that somebody removes it. */
 static void cancelled_clearance(void)
@@ -144,24 +191,22 @@ static void cancelled_too_late(const char *manifest, size_t len)
     }
 }
 
-static void overdue_adds(void)
+static void overdue_add(const char *phase)
 {
-    for (size_t i = 2; i < sizeof add_phases / sizeof *add_phases; i++) {
-        struct source source = { .data = data, .len = LEN };
-        gs_registry  *reg = registry("dlo");
-        gs_image     *image = NULL;
-        gs_opts       opts = GS_OPTS_INIT;
-        const char   *id = new_id(), *before = contents(&account, container);
-        check_context("an add whose time is up at %s", add_phases[i]);
-        faults_rule(faults, "%s", with_id(add_phases[i], id));
-        /* Held for ever: only the time limit ends it. */
-        opts.timeout_ms = 1500;
-        FAILS(GS_TIMEOUT, gs_add(default_store(reg), id, LEN, source_read, &source, &opts, &image, ERR));
-        CHECK(image == NULL);
-        faults_clear(faults);
-        CHECK_STR(before, contents(&account, container));
-        gs_registry_free(reg);
-    }
+    struct source source = { .data = data, .len = LEN };
+    gs_registry  *reg = registry("dlo");
+    gs_image     *image = NULL;
+    gs_opts       opts = GS_OPTS_INIT;
+    const char   *id = new_id(), *before = contents(&account, container);
+    check_context("an add whose time is up at %s", phase);
+    faults_rule(faults, "%s", with_id(phase, id));
+    /* Held for ever: only the time limit ends it. */
+    opts.timeout_ms = 1500;
+    FAILS(GS_TIMEOUT, gs_add(default_store(reg), id, LEN, source_read, &source, &opts, &image, ERR));
+    CHECK(image == NULL);
+    faults_clear(faults);
+    CHECK_STR(before, contents(&account, container));
+    gs_registry_free(reg);
 }
 
 static void cancelled_gets(void)
@@ -296,22 +341,60 @@ static void killed_adders(const char *manifest)
     gs_registry_free(reg);
 }
 
-int main(void)
+/* ---- All at once --------------------------------------------------------------------------- */
+
+/* What this program leaves out, the one with sanitizers runs. */
+static const char *either(const char *plain, const char *small)
+{
+    return small_run() ? small : plain;
+}
+
+static void various(size_t which)
+{
+    switch (which) {
+    case 0: killed_adders(either("dlo", "slo")); break;
+    case 1: late_segment(either("slo", "dlo"), GS_CANCELLED); break;
+    case 2: late_segment(either("dlo", "slo"), GS_TIMEOUT); break;
+    case 3: cancelled_too_late(either("dlo", "slo"), LEN); break;
+    case 4: cancelled_too_late("dlo", 1000); break;
+    case 5: cancelled_clearance(); break;
+    case 6: cancelled_gets(); break;
+    case 7: cancelled_deletes(); break;
+    default: MUST(!"a case");
+    }
+}
+
+/* Most of the time an add waits for what it has given up: so several processes share the cases, each with a
+ * container and a proxy of its own. */
+static int run_share(size_t process)
 {
     account = demo_account();
     container = new_container(&account);
     faults = swift_faults();
     data = new_data(LEN, RANDOM_DATA);
-    /* What this program leaves out, the one with sanitizers runs. */
-    killed_adders(small_run() ? "slo" : "dlo");
-    cancelled_adds(small_run() ? "dlo" : "slo");
-    cancelled_too_late(small_run() ? "slo" : "dlo", LEN);
-    cancelled_too_late("dlo", 1000);
-    cancelled_clearance();
-    overdue_adds();
-    cancelled_gets();
-    cancelled_deletes();
+    for (size_t i = process; i < ADD_PHASES; i += PROCESSES)
+        cancelled_add(either("slo", "dlo"), add_phases[i]);
+    for (size_t i = FIRST_OVERDUE + process; i < ADD_PHASES; i += PROCESSES)
+        overdue_add(add_phases[i]);
+    various(process);
     free(data);
     faults_stop(faults);
+    return check_result();
+}
+
+int main(void)
+{
+    pid_t children[PROCESSES];
+    for (size_t i = 0; i < PROCESSES; i++) {
+        fflush(NULL);
+        children[i] = fork();
+        MUST(children[i] >= 0);
+        if (children[i] == 0)
+            exit(run_share(i));
+    }
+    for (size_t i = 0; i < PROCESSES; i++) {
+        check_context("process %zu", i);
+        CHECK_INT(0, wait_for(children[i]));
+    }
     return check_result();
 }

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LEN = 3 * UNIT + 5 };
+enum { LEN = 3 * UNIT + 5, SEGMENTS = 10 };
 
 static struct account account;
 static const char    *container;
@@ -162,13 +162,25 @@ static void failed_adds(gs_store *store)
 /* Segments that a rival has removed, whatever the listing says, are none to make an image of. */
 struct rival { gs_store *store; const char *id; };
 
-static void *remove_leftovers(void *user)
+static void remove_leftovers_of(const struct rival *rival)
 {
-    struct rival *rival = user;
-    const char   *uri = text("swift+http://demo%%3Ademo:demopass@%s/%s/%s", strstr(swift("SWIFT_KEYSTONE_URL"), "//") + 2,
-                             container, rival->id);
-    faults_await(faults, "manifest");
+    const char *uri = text("swift+http://demo%%3Ademo:demopass@%s/%s/%s", strstr(swift("SWIFT_KEYSTONE_URL"), "//") + 2,
+                           container, rival->id);
     FAILS(GS_NOT_FOUND, gs_delete(rival->store, uri, NULL, ERR));
+}
+
+/* As of a rival whose other requests have failed. */
+static void remove_the_last_segment(const struct rival *rival)
+{
+    delete_object(&account, container, text("%s-%05d", rival->id, SEGMENTS));
+}
+
+static void (*remove_segments)(const struct rival *rival);
+
+static void *remove_before_the_manifest(void *user)
+{
+    faults_await(faults, "manifest");
+    remove_segments(user);
     faults_release(faults, "manifest");
     return NULL;
 }
@@ -177,16 +189,17 @@ static void segments_that_are_gone(gs_store *store)
 {
     gs_registry *other = registry_in(container, NULL);
     struct rival rival = { default_store(other), new_id() };
-    check_context("segments that a rival has removed, as the listing does not show");
+    uint8_t     *many = new_data(SEGMENTS * UNIT, ZERO_DATA);
     faults_rule(faults, "PUT */%s 1 hold=manifest at=request", rival.id);
     /* So does the server's own. */
-    faults_rule(faults, "HEAD */%s 2- answer-header=\"Content-Length: %d\"", rival.id, LEN);
-    pthread_t thread = start(remove_leftovers, &rival);
-    try_add(store, rival.id, data, LEN, LEN, GS_FAILED);
+    faults_rule(faults, "HEAD */%s 2- answer-header=\"Content-Length: %d\"", rival.id, SEGMENTS * UNIT);
+    pthread_t thread = start(remove_before_the_manifest, &rival);
+    try_add(store, rival.id, many, SEGMENTS * UNIT, SEGMENTS * UNIT, GS_FAILED);
     CHECK_HAS("not there any more", failure.message);
     join(thread);
     faults_clear(faults);
     CHECK_STR("", names_in(&account, container));
+    free(many);
     gs_registry_free(other);
 }
 
@@ -256,6 +269,11 @@ int main(void)
     if (!small_run())
         patience_that_ends(default_store(reg));
     failed_adds(default_store(reg));
+    check_context("segments that a rival has removed, as the listing does not show");
+    remove_segments = remove_leftovers_of;
+    segments_that_are_gone(default_store(reg));
+    check_context("the last of many segments, which a rival has removed");
+    remove_segments = remove_the_last_segment;
     segments_that_are_gone(default_store(reg));
     deleted_images(default_store(reg));
     deleted_leftovers(default_store(reg));

@@ -10,7 +10,7 @@ use crate::chance;
 use crate::error::{Kind, Result};
 
 /// How many segments in a row, or uploads side by side, a listing is thought not to show of a killed add.
-pub const HIDDEN: u64 = 8;
+const HIDDEN: u64 = 8;
 
 /// The objects whose names begin like those of an image's segments.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -78,14 +78,13 @@ pub async fn publish(manifest: Manifest, destination: &Arc<Destination>, content
 }
 
 /// Makes sure that nobody has taken the segments for leftovers, or is about to: who does sees the image, or leaves a
-/// notice for as long as it takes, and has removed some of the first segments then.
+/// notice for as long as it takes, and has removed segments then.  Any of them: what could not be removed stays.
 async fn check_undisturbed(destination: &Arc<Destination>, stored: &[Listed]) -> Result<()> {
     let Destination { storage, container, image_id, .. } = &**destination;
     if leftovers::are_being_cleared(storage, container, image_id).await? {
         return Err(destination.cleared());
     }
-    let first = stored.len().min(leftovers::HIDDEN as usize);
-    check_own(destination, &stored[..first], &[]).await
+    check_own(destination, stored, &[]).await
 }
 
 /// Swift lets two writers of a name at the same time both go ahead, and keeps one: another add of the image
