@@ -17,8 +17,10 @@ Actions, several of which may be combined (NAME=VALUE, quoted as in the shell):
   cut-request=N       hangs up on both sides after N bytes of the request's body
   cut-answer=N        hangs up on both sides after N bytes of the answer's body
   cut=request|answer  hangs up when the request comes, or when the server has answered
-  hold=NAME at=request|answer|N   waits for "release NAME" when the request is there, when the server has
-                      answered, or after N bytes of the answer's body
+  after=N             with cut=within or status: hangs up on both sides once N bytes of the request's body have come,
+                      with status after that answer
+  hold=NAME at=request|within|answer|N   waits for "release NAME" when the request is there, when as many bytes of its
+                      body have come as after=N says, when the server has answered, or after N bytes of the answer's body
   hold=NAME at=body   waits when all of the request is there, and sends it on though its client is gone by then
   request-header="Name: value"    sets a header of the request; an empty value removes it
   answer-header="Name: value"     sets a header of the answer; an empty value removes it
@@ -161,7 +163,7 @@ class Exchange:
             if not self.rule.one("early"):
                 self.client.send(b"HTTP/1.1 100 Continue\r\n\r\n")
         stays = request.get("Connection").lower() != "close"
-        if self.rule.one("status"):
+        if self.rule.one("status") and not self.rule.one("after"):
             return self._answer_itself(request) and stays
         self._forward(request)
         answer = Message.read(self.upstream)
@@ -186,6 +188,10 @@ class Exchange:
         if not early:
             for piece in request.body(self.client):
                 self._note(piece)
+        self._say()
+        return not early
+
+    def _say(self):
         body = (self.rule.one("body") or "").encode()
         answer = Message(f"HTTP/1.1 {self.rule.one('status')} Said", [])
         for header in self.rule.actions.get("header", []):
@@ -193,7 +199,6 @@ class Exchange:
         answer.set("Content-Length", str(len(body)))
         self.record["status"] = answer.status
         self.client.send(answer.head() + (b"" if self.record["method"] == "HEAD" else body))
-        return not early
 
     def _forward(self, request):
         for header in self.rule.actions.get("request-header", []):
@@ -201,6 +206,8 @@ class Exchange:
         body = self._body(request)
         self.upstream = Stream(socket.create_connection(self.server))
         self.upstream.send(request.head())
+        if self.rule.one("after"):
+            self._forward_some(request, body, int(self.rule.one("after")))
         left = self.rule.one("cut-request")
         left = None if left is None else int(left)
         for piece in body:
@@ -213,6 +220,18 @@ class Exchange:
         if left is not None:
             raise Closed
         self.upstream.send(request.ending())
+
+    def _forward_some(self, request, body, left):
+        """What comes before the place that the rule tells of, and what happens there."""
+        while left > 0 and (piece := next(body, b"")):
+            self._note(piece)
+            self.upstream.send(request.wrapped(piece))
+            left -= len(piece)
+        self._hold("within")
+        if self.rule.one("status"):
+            self._say()
+        if self.rule.one("status") or self.rule.one("cut") == "within":
+            raise Closed
 
     def _body(self, request):
         """Of a request that is held, all of it before the server sees any: its client may be gone by then."""
