@@ -118,7 +118,7 @@ static void cut(void)
     check_context("connections that are cut");
     faults_rule(faults, "PUT */request 1 cut=request");
     faults_rule(faults, "PUT */body 1 cut-request=3");
-    faults_rule(faults, "PUT */some 1 after=3 cut=body");
+    faults_rule(faults, "PUT */some 1 after=3 cut=within");
     faults_rule(faults, "PUT */said 1 after=3 status=408");
     faults_rule(faults, "PUT */answer 1 cut=answer");
     faults_rule(faults, "PUT */half 1 cut-answer=6");

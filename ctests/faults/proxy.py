@@ -223,15 +223,17 @@ class Exchange:
 
     def _forward_some(self, request, body, left):
         """What comes before the place that the rule tells of, and what happens there."""
+        rest = b""
         while left > 0 and (piece := next(body, b"")):
             self._note(piece)
-            self.upstream.send(request.wrapped(piece))
-            left -= len(piece)
+            self.upstream.send(request.wrapped(piece[:left]))
+            rest, left = piece[left:], left - len(piece)
         self._hold("within")
         if self.rule.one("status"):
             self._say()
         if self.rule.one("status") or self.rule.one("cut") == "within":
             raise Closed
+        self.upstream.send(request.wrapped(rest))
 
     def _body(self, request):
         """Of a request that is held, all of it before the server sees any: its client may be gone by then."""

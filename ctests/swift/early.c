@@ -298,10 +298,10 @@ static void failing_sources(void)
 /* Answers before the end of a segment that say that none is wanted. */
 static void refusals(void)
 {
-    static const struct { int status; gs_status wanted; unsigned puts; } all[] = {
-        { 413, GS_STORAGE_FULL, 1 },
-        { 507, GS_STORAGE_FULL, 3 },
-        { 403, GS_FORBIDDEN, 1 },
+    static const struct { int status; gs_status wanted; bool is_final; } all[] = {
+        { 413, GS_STORAGE_FULL, true },
+        { 507, GS_STORAGE_FULL, false },
+        { 403, GS_FORBIDDEN, true },
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         for (int announced = 0; announced <= 1; announced++) {
@@ -313,7 +313,8 @@ static void refusals(void)
             gs_status status = add(announced, LEN, (struct stop){ BUFFER, await_first }, (struct stop){ 0, NULL }, &uri);
             CHECK_STR(status_name(all[i].wanted), status_name(status));
             CHECK_INT(all[i].status, failure.http_status);
-            CHECK_INT(all[i].puts, puts_of("00001"));
+            /* An answer may be lost with what was still being sent: such a request may be one more. */
+            CHECK(all[i].is_final ? puts_of("00001") == 1 : puts_of("00001") >= 3);
             faults_settle(faults);
             CHECK_STR("", names_in(&account, container));
             faults_clear(faults);
