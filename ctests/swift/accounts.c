@@ -269,6 +269,41 @@ static void without_an_account(void)
     gs_registry_free(full);
 }
 
+/* Each store serves all schemes of its driver. */
+static void stores_of_two_drivers(void)
+{
+    const char  *address = swift("SWIFT_KEYSTONE_URL");
+    gs_registry *reg = registry_of(SETTINGS({ "DEFAULT", "enabled_backends", "one:swift, two:swift, three:swift, other:s3" },
+                                            { "glance_store", "default_backend", "two" },
+                                            { "backend_defaults", "swift_store_auth_address", address },
+                                            { "backend_defaults", "swift_store_user", swift("SWIFT_USER") },
+                                            { "backend_defaults", "swift_store_key", swift("SWIFT_KEY") },
+                                            { "other", "s3_store_host", swift("SWIFT_S3_URL") },
+                                            { "other", "s3_store_access_key", swift("SWIFT_S3_ACCESS_KEY") },
+                                            { "other", "s3_store_secret_key", swift("SWIFT_S3_SECRET_KEY") },
+                                            { "other", "s3_store_bucket", "images" }));
+    static const struct { const char *id, *driver, *schemes; } stores[] = {
+        { "one", "swift", "swift+https swift swift+http swift+config " },
+        { "two", "swift", "swift+https swift swift+http swift+config " },
+        { "three", "swift", "swift+https swift swift+http swift+config " },
+        { "other", "s3", "s3 s3+http s3+https " },
+    };
+    check_context("three stores of Swift and one of S3");
+    CHECK_SIZE(sizeof stores / sizeof *stores, gs_registry_count(reg));
+    for (size_t i = 0; i < sizeof stores / sizeof *stores; i++) {
+        gs_store_info info = GS_STORE_INFO_INIT;
+        const char   *schemes = "";
+        gs_store_get_info(gs_registry_at(reg, i), &info);
+        CHECK_STR(stores[i].id, info.id);
+        CHECK_STR(stores[i].driver, info.driver);
+        CHECK(info.is_default == (i == 1));
+        for (const char *const *scheme = info.schemes; *scheme; scheme++)
+            schemes = text("%s%s ", schemes, *scheme);
+        CHECK_STR(stores[i].schemes, schemes);
+    }
+    gs_registry_free(reg);
+}
+
 int main(void)
 {
     account = demo_account();
@@ -282,5 +317,6 @@ int main(void)
     configured_endpoint();
     refused_options();
     without_an_account();
+    stores_of_two_drivers();
     return check_result();
 }

@@ -105,12 +105,79 @@ static void containers_in_use(void)
     const char *uri = add_for(reg, &context, id, "abc", 3, GS_OK);
     put_object(&account, container, "mine", NULL, "x", 1);
     delete_for(reg, &context, uri);
+    /* No pause would change that. */
+    CHECK_INT(1, faults_count(faults, "swift DELETE", text("/%s 409", container)));
     CHECK_STR("mine\n", names_in(&account, container));
     delete_object(&account, container, "mine");
     struct reply reply = request_ok("DELETE", object_url(&account, container, ""), account.header, NULL, 0);
     reply_free(&reply);
     gs_registry_free(reg);
     faults_clear(faults);
+}
+
+static const char *logged = "";
+
+static void log_it(void *user, int32_t level, const char *target, const char *message)
+{
+    (void)user, (void)level, (void)target;
+    logged = text("%s%s\n", logged, message);
+}
+
+static gs_registry *logging_registry(void)
+{
+    gs_config   *cfg = config_of(SETTINGS({ "glance_store", "stores", "swift" }, { "glance_store", "default_store", "swift" },
+                                          { "glance_store", "swift_store_auth_address", keystone_through(faults) },
+                                          { "glance_store", "swift_store_container", "images" }, MULTI_TENANT));
+    gs_registry *reg = NULL;
+    gs_config_set_log(cfg, GS_LOG_WARN, log_it, NULL, NULL);
+    MUST(OK(gs_registry_open(cfg, &reg, ERR)));
+    gs_config_free(cfg);
+    return reg;
+}
+
+/* Its listing has for a while what is gone: so the server says 409. */
+static void lagging_containers(void)
+{
+    static const struct { const char *times; bool stays; } lags[] = { { "1-2", false }, { "1-4", true } };
+    for (size_t i = 0; i < sizeof lags / sizeof *lags; i++) {
+        gs_registry *reg = logging_registry();
+        gs_context   context = demo_context();
+        gs_opts      opts = GS_OPTS_INIT;
+        const char  *id = new_id(), *container = text("images_%s", id), *uri = add_for(reg, &context, id, "abc", 3, GS_OK);
+        check_context("a container that is not empty yet for the server, %s", lags[i].times);
+        faults_rule(faults, "DELETE */%s %s status=409", container, lags[i].times);
+        faults_rule(faults, "GET */%s[?]*prefix=&marker= * status=200 body='[{\"name\":\"%s\",\"bytes\":3,\"hash\":\"\"}]'", container, id);
+        faults_rule(faults, "GET */%s[?]*prefix=&marker=%s * status=200 body=[]", container, id);
+        logged = "";
+        delete_for(reg, &context, uri);
+        CHECK_STR("", container_exists(&account, container) ? names_in(&account, container) : "");
+        CHECK(container_exists(&account, container) == lags[i].stays);
+        if (lags[i].stays) {
+            CHECK_HAS(text("the container %s stays", container), logged);
+            opts.context = &context;
+            FAILS(GS_NOT_FOUND, gs_delete(default_store(reg), uri, &opts, ERR));
+            CHECK(!container_exists(&account, container));
+        } else {
+            CHECK_STR("", logged);
+        }
+        gs_registry_free(reg);
+        faults_clear(faults);
+    }
+}
+
+/* Nothing that a container could be called: images are read, and none is added. */
+static void no_name_for_containers(void)
+{
+    gs_registry  *reg = tenants_registry(SETTINGS({ "glance_store", "swift_store_container", "" }));
+    gs_context    context = demo_context();
+    gs_store_info info = GS_STORE_INFO_INIT;
+    check_context("an empty beginning of containers' names");
+    gs_store_get_info(default_store(reg), &info);
+    CHECK_HAS("swift_store_container", info.add_disabled);
+    add_for(reg, &context, new_id(), "abc", 3, GS_ADD_DISABLED);
+    CHECK_HAS("swift_store_container", failure.message);
+    CHECK_STR("", faults_log(faults));
+    gs_registry_free(reg);
 }
 
 static void *cancel_there(void *user)
@@ -314,6 +381,8 @@ int main(void)
     whole_life(2 * UNIT + 7, SETTINGS({ "glance_store", "swift_store_manifest", "slo" }));
     whole_life(10, SETTINGS({ "glance_store", "swift_store_multiple_containers_seed", "2" }));
     containers_in_use();
+    lagging_containers();
+    no_name_for_containers();
     cancelled_containers();
     chosen_endpoints();
     incomplete_contexts();

@@ -42,8 +42,9 @@ impl Addition<'_> {
             .clear(op, destination, makes_container.clone())
             .and_then(|destination| self.upload(op, destination, location, pool));
         if begun.is_err() && makes_container.load(Ordering::SeqCst) {
+            let image_id = self.image_id.to_owned();
             let leaving = async move {
-                storage.drop_container(&container).await;
+                containers::leave_in_peace(&storage, &container, &image_id).await;
                 Ok(())
             };
             // The add has failed for another reason.

@@ -1,6 +1,15 @@
-//! Which container an image goes to.
+//! Which container an image goes to, and that one of its own goes with it.
 
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::storage::Storage;
 use crate::error::{Error, Kind, Result};
+use crate::log::Level;
+
+/// The pauses before a container is deleted again whose listing still has what is gone.
+const PAUSES: [Duration; 3] = [Duration::from_millis(100), Duration::from_millis(400), Duration::from_millis(1500)];
 
 /// How a store names the containers of its images.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +66,35 @@ pub fn check_name(container: &str) -> Result<()> {
         _ if container.contains(char::is_control) => bad("it has a control character"),
         _ if container.len() > LONGEST => bad("it is longer than 256 bytes"),
         _ => Ok(()),
+    }
+}
+
+/// Deletes the container of an image that is gone, unless others keep something in it.
+pub async fn leave(storage: &Storage, container: &str, image_id: &str) -> Result<()> {
+    for pause in PAUSES {
+        if storage.delete_container(container).await? || holds_others(storage, container, image_id).await? {
+            return Ok(());
+        }
+        sleep(pause).await;
+    }
+    if !storage.delete_container(container).await? {
+        let message = format_args!(
+            "the container {container} stays, as its listing still has what was deleted: delete the image {image_id} once more, or the container"
+        );
+        storage.client().log().write(Level::Warn, "swift", message);
+    }
+    Ok(())
+}
+
+async fn holds_others(storage: &Storage, container: &str, image_id: &str) -> Result<bool> {
+    let listed = storage.list(container, "").await?.unwrap_or_default();
+    Ok(listed.iter().any(|listed| !listed.name.starts_with(image_id)))
+}
+
+/// The same after what matters is done: that it does not work is logged.
+pub async fn leave_in_peace(storage: &Storage, container: &str, image_id: &str) {
+    if let Err(error) = leave(storage, container, image_id).await {
+        storage.client().log().write(Level::Warn, "swift", format_args!("an empty container stays: {error}"));
     }
 }
 

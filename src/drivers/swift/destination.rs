@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use super::containers;
 use super::storage::{Listed, Object, Storage, UPLOAD_ID, etag_of, header, refused, type_for};
 use crate::chance;
 use crate::error::{Error, Kind, Result};
@@ -155,7 +156,7 @@ impl Destination {
     /// Goes, when all objects of this add are gone.
     async fn leave(&self) -> Result<()> {
         match self.owns_container {
-            true => self.storage.delete_empty_container(&self.container).await,
+            true => containers::leave(&self.storage, &self.container, &self.image_id).await,
             false => Ok(()),
         }
     }

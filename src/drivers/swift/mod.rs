@@ -217,7 +217,7 @@ impl Driver for SwiftDriver {
             let deleted = delete::delete(&granted.storage, &container, &object).await;
             // Also after a killed add, of which there is no image.
             if owns_container && deleted.as_ref().err().is_none_or(|error| error.kind() == Kind::NotFound) {
-                granted.storage.drop_container(&container).await;
+                containers::leave_in_peace(&granted.storage, &container, &object).await;
             }
             deleted
         })

@@ -9,7 +9,6 @@ use serde_json::Value;
 use super::location::{decoded, quoted};
 use crate::error::{Error, Kind, Result};
 use crate::http::{Client, Request, Response, Target, Url};
-use crate::log::{Level};
 
 pub const OBJECT_MANIFEST: HeaderName = HeaderName::from_static("x-object-manifest");
 const STATIC_LARGE_OBJECT: HeaderName = HeaderName::from_static("x-static-large-object");
@@ -141,19 +140,13 @@ impl Storage {
         }
     }
 
-    /// Deletes a container unless there is something in it.
-    pub async fn delete_empty_container(&self, container: &str) -> Result<()> {
+    /// Deletes a container; false: there is something in it, as far as its listing tells.
+    pub async fn delete_container(&self, container: &str) -> Result<bool> {
         let response = self.send(&[container], "", Request::delete()).await?;
         match response.status {
-            200..300 | 404 | 409 => Ok(()),
+            200..300 | 404 => Ok(true),
+            409 => Ok(false),
             _ => Err(refused(response, &format!("delete the container {container}")).await),
-        }
-    }
-
-    /// The same after what matters is done: that it does not work is logged.
-    pub async fn drop_container(&self, container: &str) {
-        if let Err(error) = self.delete_empty_container(container).await {
-            self.client.log().write(Level::Warn, "swift", format_args!("an empty container stays: {error}"));
         }
     }
 
