@@ -231,3 +231,24 @@ const char *try_add(gs_store *store, const char *id, const void *data, size_t le
     gs_image_free(image);
     return uri;
 }
+
+/* ---- Processes --------------------------------------------------------------------------- */
+
+int in_processes(size_t count, int (*run)(size_t share))
+{
+    enum { MOST = 8 };
+    pid_t children[MOST];
+    MUST(count <= MOST);
+    fflush(NULL);
+    for (size_t i = 0; i < count; i++) {
+        children[i] = fork();
+        MUST(children[i] >= 0);
+        if (children[i] == 0)
+            exit(run(i));
+    }
+    for (size_t i = 0; i < count; i++) {
+        check_context("the process with share %zu", i);
+        CHECK_INT(0, wait_for(children[i]));
+    }
+    return check_result();
+}

@@ -57,4 +57,10 @@ const char *new_id(void);
 /* Adds, with what is known of the size; NULL when that fails. */
 const char *try_add(gs_store *store, const char *id, const void *data, size_t len, uint64_t size, gs_status wanted);
 
+/* ---- Processes -------------------------------------------------------------------- */
+
+/* Runs shares of a test, 0 to count - 1, each in a process of its own: cases that mostly wait do so side by
+ * side.  What main() has to return. */
+int in_processes(size_t count, int (*run)(size_t share));
+
 #endif /* ACCOUNT_H */

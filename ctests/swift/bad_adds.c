@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LEN = 3 * UNIT + 5, OVERCOME = -1, EITHER = -2 };
+enum { LEN = 3 * UNIT + 5, PROCESSES = 4, OVERCOME = -1, EITHER = -2 };
 
 static struct account account;
 static const char    *container;
@@ -144,14 +144,14 @@ static void check_bad_day(const struct bad_day *day, size_t len, bool announced,
     gs_registry_free(reg);
 }
 
-static void bad_days(void)
+static void bad_days(size_t share)
 {
-    for (size_t i = 0; i < sizeof segmented / sizeof *segmented; i++) {
+    for (size_t i = share; i < sizeof segmented / sizeof *segmented; i += PROCESSES) {
         /* What this program leaves out, the one with sanitizers runs. */
         bool is_static = (i + small_run()) % 2;
         check_bad_day(&segmented[i], LEN, i / 2 % 2 == 0, is_static ? "slo" : "dlo");
     }
-    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
+    for (size_t i = share; i < sizeof plain / sizeof *plain; i += PROCESSES)
         check_bad_day(&plain[i], 100000, true, "dlo");
 }
 
@@ -351,19 +351,25 @@ static void long_lists(void)
     }
 }
 
-int main(void)
+static int run_share(size_t share)
 {
     account = demo_account();
     container = new_container(&account);
     faults = swift_faults();
     data = new_data(LEN, RANDOM_DATA);
-    bad_days();
-    company("dlo");
-    company("slo");
-    nested_lists();
-    long_lists();
-    streamed();
+    bad_days(share);
+    switch (share) {
+    case 0: company("dlo"); break;
+    case 1: company("slo"); break;
+    case 2: nested_lists(); long_lists(); break;
+    default: streamed();
+    }
     free(data);
     faults_stop(faults);
     return check_result();
+}
+
+int main(void)
+{
+    return in_processes(PROCESSES, run_share);
 }

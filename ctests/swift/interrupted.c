@@ -349,9 +349,9 @@ static const char *either(const char *plain, const char *small)
     return small_run() ? small : plain;
 }
 
-static void various(size_t which)
+static void various(size_t share)
 {
-    switch (which) {
+    switch (share) {
     case 0: killed_adders(either("dlo", "slo")); break;
     case 1: late_segment(either("slo", "dlo"), GS_CANCELLED); break;
     case 2: late_segment(either("dlo", "slo"), GS_TIMEOUT); break;
@@ -366,17 +366,17 @@ static void various(size_t which)
 
 /* Most of the time an add waits for what it has given up: so several processes share the cases, each with a
  * container and a proxy of its own. */
-static int run_share(size_t process)
+static int run_share(size_t share)
 {
     account = demo_account();
     container = new_container(&account);
     faults = swift_faults();
     data = new_data(LEN, RANDOM_DATA);
-    for (size_t i = process; i < ADD_PHASES; i += PROCESSES)
+    for (size_t i = share; i < ADD_PHASES; i += PROCESSES)
         cancelled_add(either("slo", "dlo"), add_phases[i]);
-    for (size_t i = FIRST_OVERDUE + process; i < ADD_PHASES; i += PROCESSES)
+    for (size_t i = FIRST_OVERDUE + share; i < ADD_PHASES; i += PROCESSES)
         overdue_add(add_phases[i]);
-    various(process);
+    various(share);
     free(data);
     faults_stop(faults);
     return check_result();
@@ -384,17 +384,5 @@ static int run_share(size_t process)
 
 int main(void)
 {
-    pid_t children[PROCESSES];
-    for (size_t i = 0; i < PROCESSES; i++) {
-        fflush(NULL);
-        children[i] = fork();
-        MUST(children[i] >= 0);
-        if (children[i] == 0)
-            exit(run_share(i));
-    }
-    for (size_t i = 0; i < PROCESSES; i++) {
-        check_context("process %zu", i);
-        CHECK_INT(0, wait_for(children[i]));
-    }
-    return check_result();
+    return in_processes(PROCESSES, run_share);
 }

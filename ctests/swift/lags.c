@@ -5,7 +5,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { LEN = 3 * UNIT + 5, SEGMENTS = 10 };
 
@@ -259,20 +258,6 @@ static void leftovers_in_a_full_account(gs_store *store)
 
 /* ---- All of them ------------------------------------------------------------------------ */
 
-static int run(void (*cases)(gs_store *store))
-{
-    account = demo_account();
-    container = new_container(&account);
-    faults = swift_faults();
-    data = new_data(LEN, RANDOM_DATA);
-    gs_registry *reg = registry();
-    cases(default_store(reg));
-    gs_registry_free(reg);
-    free(data);
-    faults_stop(faults);
-    return check_result();
-}
-
 static void quick_cases(gs_store *store)
 {
     leftovers_that_do_not_show(store);
@@ -290,15 +275,25 @@ static void quick_cases(gs_store *store)
     leftovers_in_a_full_account(store);
 }
 
+/* What takes long is waiting: it does so beside the others. */
+static int run_share(size_t share)
+{
+    account = demo_account();
+    container = new_container(&account);
+    faults = swift_faults();
+    data = new_data(LEN, RANDOM_DATA);
+    gs_registry *reg = registry();
+    if (share == 0)
+        patience_that_ends(default_store(reg));
+    else
+        quick_cases(default_store(reg));
+    gs_registry_free(reg);
+    free(data);
+    faults_stop(faults);
+    return check_result();
+}
+
 int main(void)
 {
-    /* What takes long is waiting: it does so beside the others. */
-    pid_t waiting = fork();
-    MUST(waiting >= 0);
-    if (waiting == 0)
-        exit(run(patience_that_ends));
-    int result = run(quick_cases);
-    check_context("the cases of patience");
-    CHECK_INT(0, wait_for(waiting));
-    return result || check_result();
+    return in_processes(2, run_share);
 }
