@@ -291,9 +291,10 @@ impl Client {
     }
 }
 
-/// Whether a server that answers so may answer otherwise soon.
+/// Whether a server that answers so may answer otherwise soon.  499 is what Swift says as well as 408 when it has
+/// waited too long for more of a payload.
 fn is_passing(status: u16) -> bool {
-    matches!(status, 408 | 429 | 498 | 500 | 502..=504 | 507)
+    matches!(status, 408 | 429 | 498..=500 | 502..=504 | 507)
 }
 
 /// Whether a refused request can be sent again with another authorization.

@@ -81,6 +81,7 @@ pub fn refused(status: u16, body: &[u8]) -> Error {
         408 => (Kind::Unavailable, "it has waited too long for a request"),
         413 => (Kind::StorageFull, "it takes no more"),
         429 | 498 => (Kind::Unavailable, "it has too many requests"),
+        499 => (Kind::Unavailable, "it has waited too long for the rest of the request"),
         507 => (Kind::StorageFull, "it has no room"),
         500.. => (Kind::Unavailable, "it has a failure of its own"),
         _ => (Kind::Failed, "it refuses the request"),
