@@ -373,12 +373,14 @@ static void killed_adders(void)
 
 static void sizes(void)
 {
-    static const size_t lens[] = { 0, 1, SEGMENT - 1, SEGMENT, SEGMENT + 1, 2 * SEGMENT - 1, 2 * SEGMENT, 2 * SEGMENT + 1 };
+    static const size_t lens[] = { 0, 1, SEGMENT - 1, SEGMENT, SEGMENT + 1, 2 * SEGMENT - 1, 2 * SEGMENT, 2 * SEGMENT + 1, 2 * SEGMENT };
     for (size_t i = 0; i < sizeof lens / sizeof *lens; i++) {
+        /* The last one, whose size tells that no third segment follows. */
+        bool announced = i + 1 == sizeof lens / sizeof *lens;
         gs_registry *reg = registry(i % 2 ? "slo" : "dlo", "4");
-        check_context("%zu bytes, not announced", lens[i]);
+        check_context("%zu bytes, %s", lens[i], announced ? "announced" : "not announced");
         begin(reg);
-        const char *uri = try_add(now.store, now.id, data, lens[i], GS_SIZE_UNKNOWN, GS_OK);
+        const char *uri = try_add(now.store, now.id, data, lens[i], announced ? lens[i] : GS_SIZE_UNKNOWN, GS_OK);
         unsigned segments = (unsigned)((lens[i] + SEGMENT - 1) / SEGMENT);
         if (lens[i] > SEGMENT)
             CHECK_INT(segments, puts_of("0000"));
