@@ -25,6 +25,9 @@ pub enum Manifest {
 /// How many segments Swift takes in one list, unless the server says otherwise.
 const USUAL_SEGMENTS: usize = 1000;
 
+/// How many segments are looked at once the image is there: its time is limited, and those of a large one are many.
+const LOOKED_AT: usize = 512;
+
 /// How often the listing is looked at again that does not show what is stored: servers bring it up to date a
 /// little later under load.
 const LOOKS: u32 = 8;
@@ -78,13 +81,14 @@ pub async fn publish(manifest: Manifest, destination: &Arc<Destination>, content
 }
 
 /// Makes sure that nobody has taken the segments for leftovers, or is about to: who does sees the image, or leaves a
-/// notice for as long as it takes, and has removed segments then.  Any of them: what could not be removed stays.
+/// notice for as long as it takes, and has removed some of the first segments then.  Not just the very first: what
+/// could not be removed stays.
 async fn check_undisturbed(destination: &Arc<Destination>, stored: &[Listed]) -> Result<()> {
     let Destination { storage, container, image_id, .. } = &**destination;
     if leftovers::are_being_cleared(storage, container, image_id).await? {
         return Err(destination.cleared());
     }
-    check_own(destination, stored, &[]).await
+    check_own(destination, &stored[..stored.len().min(LOOKED_AT)], &[]).await
 }
 
 /// Swift lets two writers of a name at the same time both go ahead, and keeps one: another add of the image
