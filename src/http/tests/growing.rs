@@ -159,27 +159,3 @@ fn what_is_given_up_breaks_the_request_off_for_good() {
         assert_eq!(server.finish().len(), 1, "{length:?}");
     }
 }
-
-#[test]
-fn a_server_that_is_silent_at_the_end_is_not_waited_for() {
-    let (release, held) = mpsc::channel::<()>();
-    let held = Mutex::new(held);
-    let server = Server::start(move |_, wire| {
-        send(wire, b"HTTP/1.1 100 Continue\r\n\r\n");
-        // Until the test is over.
-        let _ = held.lock().unwrap().recv();
-        Then::Close
-    });
-    let mut settings = settings();
-    settings.connector.read_timeout = Some(Duration::from_millis(30));
-    settings.retry.retries = 0;
-    let fixture = Fixture::with(settings);
-    let grower = Grower::default();
-    let sending = start(&fixture, &server, &grower, None);
-    grower.push(image(1000).into());
-    // All that is left to the server is to answer.
-    grower.end();
-    assert_error(sending.end().unwrap_err(), Kind::Timeout, "no answer came");
-    drop((fixture, release));
-    server.finish();
-}
