@@ -104,7 +104,8 @@ pub trait Driver: Any + Send + Sync {
     fn reader(&self, op: &Operation, location: &Location) -> Result<Box<dyn Reader>>;
 
     /// Begins an image; nothing is visible under its name before `publish`.  The pieces that it will be
-    /// given come from `pool`, of which it may hold the share.
+    /// given come from `pool`, of which it may hold the share, and beyond that only what is on its way and will be
+    /// gone without another piece.
     fn begin(
         &self,
         op: &Operation,

@@ -159,7 +159,19 @@ impl Client {
         let mut retries = Retries::new(self.retry);
         let mut renewals = 0;
         loop {
-            let (pause, error) = match self.attempt(target, request, renewals).await {
+            let is_early = request.payload.is_growing();
+            let attempt = self.attempt(target, request, renewals).await;
+            if is_early && is_impatience(&attempt) && request.is_retried() && request.may_repeat() {
+                let url = &target.url;
+                self.log.write(
+                    Level::Info,
+                    "http",
+                    format_args!("{url} is sent again once all of it is there"),
+                );
+                request.payload.settle().await?;
+                continue;
+            }
+            let (pause, error) = match attempt {
                 Ok(response) if renewals < MAX_RENEWALS && renew(target, request, &response).await? => {
                     renewals += 1;
                     response.body.discard().await;
@@ -295,6 +307,15 @@ impl Client {
 /// waited too long for more of a payload.
 fn is_passing(status: u16) -> bool {
     matches!(status, 408 | 429 | 498..=500 | 502..=504 | 507)
+}
+
+/// Whether a request may have failed only because its payload was still growing: the server has not waited for the
+/// rest, or takes none whose length it is not told.
+fn is_impatience(attempt: &std::result::Result<Response, Failure>) -> bool {
+    match attempt {
+        Ok(response) => matches!(response.status, 408 | 411 | 499),
+        Err(failure) => failure.error.is_retryable(),
+    }
 }
 
 /// Whether a refused request can be sent again with another authorization.

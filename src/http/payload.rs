@@ -143,6 +143,11 @@ impl Payload {
         }
     }
 
+    /// Whether more of it comes.
+    pub fn is_growing(&self) -> bool {
+        matches!(&self.0, Kind::Growing { chunks, .. } if chunks.length().is_none() && !chunks.is_given_up())
+    }
+
     /// Waits until all of it has come.  A server does not wait for long, so that the next attempt would not be the
     /// last one either.
     pub async fn settle(&self) -> Result<()> {

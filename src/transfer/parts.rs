@@ -44,7 +44,8 @@ pub trait PartPlan: Send + Sync {
     /// may be shorter.
     fn length(&self, number: u64) -> u64;
 
-    /// How many may be under way while that one is filled; 0 where it can only be filled by itself.
+    /// How many may be under way, and held, beside that one while it is filled; 0 where it can only be filled by
+    /// itself.
     fn side_by_side(&self, number: u64) -> usize;
 
     /// How parts are stored while they are filled; none: each is filled before.
@@ -164,7 +165,8 @@ impl<S: StorePart> PartUploader<S> {
         }
     }
 
-    /// Stores what is left and returns what became of the parts, in their order.
+    /// Stores what is left and returns what became of the parts, in their order.  All of an image was put whose size
+    /// is known: the request of a part that gets nothing would never end.
     pub fn finish(&mut self, op: &Operation) -> Result<Vec<S::Receipt>> {
         self.pack(op)?;
         if !self.part.chunks.is_empty() {

@@ -101,8 +101,8 @@ impl Destination {
         self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Stores what is held, again where the server has got something else; returns the hash, which may become known
-    /// while it is sent.
+    /// Stores what is held, or becomes so while it is sent; again where the server has got something else.  Returns the
+    /// hash, which may become known while it is sent.
     pub async fn put_checked(
         self: &Arc<Self>,
         name: &str,

@@ -29,7 +29,7 @@ pub struct Plan {
 
 impl Plan {
     /// For an image of `size` bytes, or of unknown size: segments of `chunk` bytes at most, `parallel` of
-    /// them at a time within the share of `pool`.
+    /// them at a time.  Those that are held fit the share of `pool`.
     pub fn new(chunk: u64, parallel: usize, size: Option<u64>, pool: &Pool) -> Self {
         let needed = size.unwrap_or(0).div_ceil(DELETABLE).max(WORTH_A_REQUEST).min(chunk);
         let room = pool.share(pool.memory() / 4 * 3);

@@ -210,17 +210,24 @@ impl Driver for SwiftDriver {
         let made_for = self.writing.as_ref().map(|writing| writing.naming.container_for(&object));
         let owns_container = is_tenants && made_for.is_some_and(|name| name == container);
         let is_being_added = guarded::is_under_way(&self.under_way, &container, &object);
-        self.runtime.run(op, async move {
-            if is_being_added && granted.storage.look_at(&container, &object).await?.is_none() {
+        let (storage, image) = (granted.storage.clone(), (container.clone(), object.clone()));
+        let deleted = self.runtime.run(op, async move {
+            let (container, object) = image;
+            if is_being_added && storage.look_at(&container, &object).await?.is_none() {
                 return Err(storage::not_found(&container, &object));
             }
-            let deleted = delete::delete(&granted.storage, &container, &object).await;
-            // Also after a killed add, of which there is no image.
-            if owns_container && deleted.as_ref().err().is_none_or(|error| error.kind() == Kind::NotFound) {
+            delete::delete(&storage, &container, &object).await
+        });
+        // Also after a killed add, of which there is no image.
+        if owns_container && deleted.as_ref().err().is_none_or(|error| error.kind() == Kind::NotFound) {
+            let leaving = async move {
                 containers::leave_in_peace(&granted.storage, &container, &object).await;
-            }
-            deleted
-        })
+                Ok(())
+            };
+            // The image is gone, whatever becomes of its container.
+            let _ = self.runtime.run(&op.cleanup(), leaving);
+        }
+        deleted
     }
 
     fn set_acls(&self, op: &Operation, location: &Location, acls: &Acls) -> Result<()> {

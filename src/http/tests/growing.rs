@@ -89,36 +89,60 @@ fn what_has_grown_arrives_as_it_is() {
 }
 
 #[test]
-fn it_is_sent_again_once_all_of_it_is_there() {
+fn it_is_sent_again_once_all_of_it_is_there_which_is_no_retry() {
     let whole = image(2 * LARGE);
-    for refusal in [&b""[..], b"HTTP/1.1 408 Slow\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"] {
+    for refusal in ["", "408 Slow", "411 How long", "499 Gone"] {
         let (tried, expected) = (AtomicUsize::new(0), whole.clone());
         let server = Server::start(move |request, wire| match tried.fetch_add(1, Ordering::SeqCst) {
             0 => {
                 send(wire, b"HTTP/1.1 100 Continue\r\n\r\n");
                 receive_some(request, wire, 1000);
-                send(wire, refusal);
+                if !refusal.is_empty() {
+                    send(wire, &answer(refusal, "Connection: close\r\n", b""));
+                }
                 Then::Close
             }
             _ if receive(request, wire) == expected => send(wire, &answer("201 Created", "", b"")),
             _ => send(wire, &answer("400 No", "", b"")),
         });
-        let fixture = Fixture::new();
+        let mut settings = settings();
+        settings.retry.retries = 0;
+        let fixture = Fixture::with(settings);
         let grower = Grower::default();
         let sending = start(&fixture, &server, &grower, None);
         grower.push(Bytes::copy_from_slice(&whole[..1000]));
-        while fixture.logged("retry") == 0 {
+        while fixture.logged("once all of it is there") == 0 {
             std::thread::yield_now();
         }
         grower.push(Bytes::copy_from_slice(&whole[1000..]));
         grower.end();
-        assert_eq!(sending.end().unwrap(), 201);
+        assert_eq!(sending.end().unwrap(), 201, "{refusal}");
         drop(fixture);
         let requests = server.finish();
         assert_eq!(requests.len(), 2);
         assert_eq!(requests[0].header("transfer-encoding"), Some("chunked"));
         assert_eq!(requests[1].header("content-length"), Some(whole.len().to_string().as_str()));
     }
+}
+
+#[test]
+fn what_is_refused_for_another_reason_is_a_retry() {
+    let server = Server::start(|_, wire| {
+        send(wire, &answer("503 Busy", "Connection: close\r\n", b""));
+        Then::Close
+    });
+    let fixture = Fixture::new();
+    let grower = Grower::default();
+    let sending = start(&fixture, &server, &grower, None);
+    grower.push(image(1000).into());
+    while fixture.logged("retry") == 0 {
+        std::thread::yield_now();
+    }
+    grower.end();
+    assert_eq!(sending.end().unwrap(), 503);
+    assert_eq!(fixture.logged("once all of it is there"), 0);
+    drop(fixture);
+    assert_eq!(server.finish().len(), 3);
 }
 
 #[test]
