@@ -6,9 +6,10 @@ use http::HeaderValue;
 use http::header::{ACCEPT_RANGES, CONTENT_RANGE, ETAG, IF_RANGE, LAST_MODIFIED, RANGE};
 
 use super::body::Body;
-use super::client::{Client, Response};
+use super::client::Client;
 use super::error::{changed, malformed};
 use super::request::{Request, Target};
+use super::response::Response;
 use super::retry::Retries;
 use super::url::Url;
 use crate::error::{Error, Kind, Result};

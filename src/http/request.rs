@@ -7,8 +7,8 @@ use std::sync::Arc;
 use http::Method;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
-use super::client::Response;
 use super::payload::Payload;
+use super::response::Response;
 use super::url::Url;
 use crate::error::{Error, Result};
 
