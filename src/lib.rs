@@ -4,7 +4,7 @@
 //!
 //! | floor | modules | what they are |
 //! |---|---|---|
-//! | 0 | `error` `secret` `hash` `capabilities` `chance` `log` | words |
+//! | 0 | `error` `secret` `hash` `capabilities` `chance` `log` `claim` | words |
 //! | 0 | `shared_object` `libcrypto` | libraries of others, loaded when needed |
 //! | 1 | `config` `location` `operation` | what a caller says |
 //! | 2 | `transfer` `http` `identity` `ceph` | moving bytes, and who asks for them |
@@ -18,6 +18,7 @@ pub mod capi;
 mod ceph;
 mod chance;
 mod checks;
+mod claim;
 mod config;
 mod copy;
 mod driver;

@@ -8,7 +8,7 @@ const STEPS: &[&[&str]] = &[
     // What tests of several modules share.
     &["tests"],
     &["capabilities", "chance", "error", "secret", "shared_object"],
-    &["libcrypto", "log"],
+    &["claim", "libcrypto", "log"],
     &["hash"],
     &["config", "location", "operation"],
     &["transfer"],

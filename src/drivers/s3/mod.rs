@@ -29,6 +29,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use crate::capabilities::Capabilities;
+use crate::claim::Claims;
 use crate::driver::{Download, Driver, IO_SIZE, Opened, Part, Reader, Registration, StoreContext, Upload};
 use crate::error::{Error, Kind, Result};
 use crate::http::{Client, Manner, RandomAccess, Scheme};
@@ -68,6 +69,8 @@ struct S3Driver {
     clock: Arc<Clock>,
     /// Where the store's own bucket is.
     home: Option<Arc<Whereabouts>>,
+    /// Swift's S3 API, for one, takes several adds of one key at a time.
+    under_way: Claims,
     runtime: Arc<Runtime>,
 }
 
@@ -90,6 +93,7 @@ fn open(context: StoreContext<'_>) -> Result<Opened> {
         cache_memory: settings::common(options).cache_memory(),
         clock: Arc::default(),
         home,
+        under_way: Claims::default(),
         runtime,
     };
     Ok(Opened { driver: Box::new(driver), capabilities, add_disabled, io_size: IO_SIZE })
@@ -169,10 +173,11 @@ impl S3Driver {
         location::check_image_id(image_id)?;
         let (adding, endpoint) = (self.adding()?, self.endpoint()?);
         let bucket = self.access.bucket.as_deref().unwrap_or_default();
+        let claim = self.under_way.take(bucket, image_id)?;
         let credentials = Credentials::of(&self.access.keys)?;
         let location = self.location_of(endpoint, bucket, image_id, &credentials.now());
         let service = self.service_of(endpoint, bucket, credentials);
-        let object = Object::new(service, image_id, &adding.attributes, adding.checks, location)?;
+        let object = Object::new(service, image_id, &adding.attributes, adding.checks, location, claim)?;
         let (missing, stale_age) = (adding.missing_bucket.clone(), adding.stale_age);
         self.runtime.run(op, async move {
             bucket::ensure(&object.service, &missing).await?;

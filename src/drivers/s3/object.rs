@@ -12,6 +12,7 @@ use super::parts::{DataChecks, Sealed, is_damaged, seal};
 use super::service::{Head, MAKER, Service};
 use super::signer::header;
 use crate::chance;
+use crate::claim::Claim;
 use crate::driver::Stored;
 use crate::error::{Error, Kind, Result};
 use crate::http::{Payload, Request};
@@ -27,6 +28,7 @@ pub struct Object {
     maker: String,
     /// Headers that it is made with: storage class, encryption, access list, maker.
     pub attributes: HeaderMap,
+    _claim: Claim,
 }
 
 impl Object {
@@ -36,11 +38,12 @@ impl Object {
         attributes: &HeaderMap,
         checks: DataChecks,
         location: Location,
+        claim: Claim,
     ) -> Result<Self> {
         let maker = chance::name();
         let mut attributes = attributes.clone();
         attributes.insert(HeaderName::from_static(MAKER), header(&maker)?);
-        Ok(Object { service, key: key.to_owned(), checks, location, maker, attributes })
+        Ok(Object { service, key: key.to_owned(), checks, location, maker, attributes, _claim: claim })
     }
 
     pub fn stored(&self) -> Stored {

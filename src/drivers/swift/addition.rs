@@ -8,7 +8,7 @@ use super::access::{Granted, Span};
 use super::account::Address;
 use super::containers;
 use super::destination::{Destination, missing_container};
-use super::guarded::{Claim, Guarded};
+use super::guarded::Guarded;
 use super::layout::Plan;
 use super::location::{by_address, by_reference};
 use super::options::Writing;
@@ -33,7 +33,7 @@ impl Addition<'_> {
     pub fn begin(&self, op: &Operation, pool: &Pool) -> Result<Box<dyn Upload>> {
         let container = self.writing.naming.container_for(self.image_id);
         containers::check_name(&container)?;
-        let claim = Claim::new(&self.driver.under_way, &container, self.image_id)?;
+        let claim = self.driver.under_way.take(&container, self.image_id)?;
         let (Granted { storage, trust }, location) = self.place(op, &container)?;
         let destination = Destination::new(storage, container, self.image_id.to_owned());
         let (storage, container) = (destination.storage.clone(), destination.container.clone());

@@ -35,6 +35,7 @@ use std::sync::Arc;
 
 use crate::capabilities::Capabilities;
 use crate::config::Options;
+use crate::claim::Claims;
 use crate::driver::{Acls, Download, Driver, IO_SIZE, Opened, Part, Reader, Registration, StoreContext, Upload};
 use crate::error::{Error, Kind, Result};
 use crate::http::{self, Client, Image, Manner, RandomAccess};
@@ -43,7 +44,7 @@ use crate::operation::Operation;
 use crate::transfer::{Pool, ReadAhead, Runtime};
 
 use addition::Addition;
-use guarded::{Guarded, UnderWay};
+use guarded::Guarded;
 use access::{Access, Granted, Span, Trust};
 use location::{SwiftLocation, Via, parts_of};
 use options::Writing;
@@ -72,7 +73,7 @@ struct SwiftDriver {
     /// None: the store cannot take images.
     writing: Option<Writing>,
     admin_tenants: Vec<String>,
-    under_way: UnderWay,
+    under_way: Claims,
 }
 
 fn open(context: StoreContext<'_>) -> Result<Opened> {
@@ -94,7 +95,7 @@ fn open(context: StoreContext<'_>) -> Result<Opened> {
         writing: writing.ok(),
         admin_tenants: options::admin_tenants(options),
         download_retries: options::download_retries(options),
-        under_way: UnderWay::default(),
+        under_way: Claims::default(),
         runtime,
     };
     Ok(Opened {
@@ -209,7 +210,7 @@ impl Driver for SwiftDriver {
         let is_tenants = self.access.is_multi_tenant() && matches!(via, Via::Address(_));
         let made_for = self.writing.as_ref().map(|writing| writing.naming.container_for(&object));
         let owns_container = is_tenants && made_for.is_some_and(|name| name == container);
-        let is_being_added = guarded::is_under_way(&self.under_way, &container, &object);
+        let is_being_added = self.under_way.hold(&container, &object);
         let (storage, image) = (granted.storage.clone(), (container.clone(), object.clone()));
         let deleted = self.runtime.run(op, async move {
             let (container, object) = image;
