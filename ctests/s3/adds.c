@@ -193,6 +193,17 @@ static void buckets(void)
     free(data);
 }
 
+struct nested { struct source source; const char *id; };
+
+/* A source that another image is added by meanwhile, of the same id. */
+static int64_t read_and_add(void *user, uint8_t *buf, size_t len)
+{
+    struct nested *nested = user;
+    if (nested->source.calls == 0)
+        CHECK(add(store, nested->id, nested->source.data, 1, true, NULL) == GS_DUPLICATE);
+    return source_read(&nested->source, buf, len);
+}
+
 /* An id that is taken is refused before its source is read. */
 static void duplicates(void)
 {
@@ -206,6 +217,15 @@ static void duplicates(void)
     FAILS(GS_DUPLICATE, gs_add(store, id, 5120, source_read, &source, NULL, &image, ERR));
     CHECK_INT(0, source.calls);
     check_image(store, uri, data, 5120);
+
+    check_context("an id that is being added");
+    struct nested nested = { .source = { .data = data, .len = 5120 }, .id = new_id() };
+    OK(gs_add(store, nested.id, 5120, read_and_add, &nested, NULL, &image, ERR));
+    gs_image_info info = GS_IMAGE_INFO_INIT;
+    gs_image_get_info(image, &info);
+    check_image(store, info.uri, data, 5120);
+    OK(gs_delete(store, info.uri, NULL, ERR));
+    gs_image_free(image);
 
     /* Another was faster: a look before the last request finds it, or the server keeps the condition. */
     static const char *const seen[] = { "HEAD */%s 1 status=404", "HEAD */%s 1-2 status=404" };
